@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * stat.h - the counters of a context: one table drives the storage, fedrdma_counter_at, fedrdma-info and the
+ * manual. Written by the context's thread only. */
+#ifndef FRD_BASE_STAT_H
+#define FRD_BASE_STAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* X(field, "public.name", "meaning") */
+#define FRD_STAT_TABLE(X) \
+    X(shm_sent_bytes, "shm.sent_bytes", "payload bytes sent through shared memory") \
+    X(shm_sent_messages, "shm.sent_messages", "messages sent through shared memory") \
+    X(shm_received_bytes, "shm.received_bytes", "payload bytes received through shared memory") \
+    X(shm_direct_bytes, "shm.direct_bytes", "payload bytes read from the sender by process_vm_readv") \
+    X(ucx_sent_bytes, "ucx.sent_bytes", "payload bytes sent through UCX") \
+    X(ucx_sent_messages, "ucx.sent_messages", "messages sent through UCX") \
+    X(ucx_received_bytes, "ucx.received_bytes", "payload bytes received through UCX") \
+    X(ucx_rendezvous, "ucx.rendezvous", "messages that UCX sent by rendezvous") \
+    X(loop_sent_bytes, "loop.sent_bytes", "payload bytes sent through the loop transport") \
+    X(loop_sent_messages, "loop.sent_messages", "messages sent through the loop transport") \
+    X(loop_received_bytes, "loop.received_bytes", "payload bytes received through the loop transport") \
+    X(net_unexpected, "net.unexpected", "messages that arrived before their receive") \
+    X(net_dropped, "net.dropped", "messages dropped: cancelled operations, malformed headers") \
+    X(net_sleeps, "net.sleeps", "times a wait went to sleep in the kernel") \
+    X(sched_recorded, "sched.recorded", "schedules recorded") \
+    X(sched_reused, "sched.reused", "operations that found their schedule in the cache") \
+    X(sched_evicted, "sched.evicted", "schedules thrown out of the cache") \
+    X(run_operations, "run.operations", "operations completed") \
+    X(run_failed, "run.failed", "operations that ended with an error") \
+    X(run_fragments, "run.fragments", "fragments run") \
+    X(run_steps, "run.steps", "steps run") \
+    X(run_reduced_bytes, "run.reduced_bytes", "bytes put through a reduction kernel") \
+    X(mem_allocations, "mem.allocations", "allocations made by the library in this process") \
+    X(mem_scratch_bytes, "mem.scratch_bytes", "scratch memory held for schedules")
+
+#define FRD_STAT_FIELD(field, name, text) uint64_t field;
+typedef struct frd_stat {
+    FRD_STAT_TABLE(FRD_STAT_FIELD)
+} frd_stat;
+#undef FRD_STAT_FIELD
+
+/* Number of counters, and the name, meaning and value of one (index < frd_stat_count()). */
+size_t frd_stat_count(void);
+const char *frd_stat_name(size_t index);
+const char *frd_stat_text(size_t index);
+uint64_t frd_stat_value(const frd_stat *stat, size_t index);
+
+#endif
