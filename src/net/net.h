@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * net.h - what a transport is to the layers above: it carries messages between two ranks, by tag.
+ *
+ * A message is an frd_msg that the engine owns until its done() is called, exactly once, from within any call
+ * into the fabric or transport. done() only notes the completion; it never calls back into this layer.
+ * Receives are matched in one table for all transports (match.h), by (peer, tag) alone, so the order of
+ * arrival never matters. Everything here belongs to the context's thread.
+ *
+ * Small messages go eagerly. A message above conf.eager, or one that finds the peer's eager credit used up,
+ * is offered (rendezvous): the sender's buffer stays put until the receive is posted. That is the back
+ * pressure: a rank that runs ahead holds at most eager_credit bytes at a peer, plus headers. */
+#ifndef FRD_NET_NET_H
+#define FRD_NET_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/conf.h"
+#include "base/error.h"
+#include "base/stat.h"
+
+/* Identifies a message between two ranks; fixed layout, it goes on the wire in this machine's byte order
+ * (transports refuse peers of the other one). */
+typedef struct frd_tag {
+    uint32_t comm; /* communicator, FRD_TAG_CONTROL for the engine's own messages */
+    uint32_t seq;  /* operation on it */
+    uint32_t frag; /* fragment of the operation */
+    uint32_t idx;  /* i-th message from that peer within the fragment's schedule */
+} frd_tag;
+_Static_assert(sizeof(frd_tag) == 16, "wire format");
+
+#define FRD_TAG_CONTROL UINT32_MAX
+#define FRD_CONTROL_MAX 600 /* longest control message; always eager, never waits for credit */
+
+typedef struct frd_msg frd_msg;
+struct frd_msg {
+    frd_tag tag;
+    int peer;  /* rank in the context's world */
+    void *buf; /* not written when sending */
+    size_t len;
+    void (*done)(frd_msg *msg, int rc); /* rc: 0 or FEDRDMA_ERR_*; msg is the caller's again */
+    /* below: the transport's and the match table's while the message is in flight */
+    frd_msg *next, *prev;
+    struct frd_net *net; /* transport that carries it; NULL: posted receive not yet matched */
+    void *handle;        /* e.g. the UCX request */
+    uint64_t word[4];
+};
+
+/* A rendezvous offer that arrived: enough for the transport to fetch the data or to refuse it. */
+typedef struct frd_offer {
+    int peer;
+    frd_tag tag;
+    size_t len;
+    void *handle;     /* transport's, e.g. the UCX data descriptor */
+    uint64_t word[4]; /* transport's, e.g. address and id at the sender */
+} frd_offer;
+
+typedef struct frd_match frd_match;
+typedef struct frd_net frd_net;
+
+/* What a transport is given; outlives it. */
+typedef struct frd_net_env {
+    const frd_conf *conf;
+    const frd_log *log;
+    frd_stat *stat;
+    frd_match *match;
+    int rank, size;
+    /* A peer is gone for good (process died, connection broken); `why` is a phrase for the story. Called
+     * once per peer from within progress or send; only notes it. */
+    void (*peer_lost)(void *arg, int peer, const char *why);
+    /* A control message came (tag.comm == FRD_TAG_CONTROL); data is valid during the call. */
+    void (*control)(void *arg, int peer, const frd_tag *tag, const void *data, size_t len);
+    void *arg;
+} frd_net_env;
+
+typedef struct frd_net_ops {
+    const char *name; /* "shm", "ucx", "loop" */
+    /* Opens; on success writes *card (valid until close) with what the peers must know. */
+    int (*open)(const frd_net_env *env, frd_story *story, frd_net **net, const void **card,
+                size_t *card_bytes);
+    /* Tells a peer's card. *reach says whether this transport can talk to that peer (e.g. same node). May
+     * connect lazily, at the first send. */
+    int (*connect)(frd_net *net, int peer, const void *card, size_t card_bytes, bool *reach,
+                   frd_story *story);
+    /* Starts a send; errors come through done(). */
+    void (*send)(frd_net *net, frd_msg *msg);
+    /* Fetches an offer of equal length into msg, whose done() tells the end. Consumes the offer. */
+    void (*accept)(frd_net *net, frd_msg *msg, const frd_offer *offer);
+    /* Nobody wants the offer: the sender's message ends (as sent). Consumes the offer. */
+    void (*refuse)(frd_net *net, const frd_offer *offer);
+    /* Asks for the early end of a message this transport carries: done(FEDRDMA_ERR_CANCELED), or its normal
+     * end if that comes first, follows soon: within this call or the next calls of progress, also when
+     * the peer is dead or silent. Afterwards nothing touches the buffer. */
+    void (*cancel)(frd_net *net, frd_msg *msg);
+    /* Moves things on; returns the number of messages or events handled, 0 when idle. Never blocks. */
+    int (*progress)(frd_net *net);
+    /* Before sleeping: a file descriptor that becomes readable when there is something to do (-1: none), and
+     * arm() to say that we are about to sleep on it: false when there is work already. After waking,
+     * disarm() (also called after a false). */
+    int (*fd)(frd_net *net);
+    bool (*arm)(frd_net *net);
+    void (*disarm)(frd_net *net);
+    /* Memory for fedrdma_alloc, or a hook to register it (memory != NULL on entry: register that range, e.g.
+     * with UCX; NULL: provide it). NULL when the transport has no use for it. */
+    int (*mem_add)(frd_net *net, void **memory, size_t bytes, frd_story *story);
+    void (*mem_remove)(frd_net *net, void *memory, size_t bytes);
+    /* Ends everything at once; messages still in flight are dropped without done(). NULL is fine. */
+    void (*close)(frd_net *net);
+} frd_net_ops;
+
+/* Every transport object starts with this. */
+struct frd_net {
+    const frd_net_ops *ops;
+};
+
+extern const frd_net_ops frd_net_shm, frd_net_ucx, frd_net_loop;
+
+#endif
