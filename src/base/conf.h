@@ -72,12 +72,14 @@ int frd_conf_set(frd_conf *conf, const char *name, const char *value, const char
  * nearest name; FEDRDMA_UCX_* and FEDRDMA_WAN_UCX_* belong to UCX and are left alone. */
 int frd_conf_environment(frd_conf *conf, const frd_log *log, frd_story *story);
 
-/* Fills conf->rank, size from Open MPI, PMIx, SLURM or Hydra variables where both are still -1 (also a local
- * job name in conf->job where it is empty and the launcher gives one). Names where they came from in *from
- * (static text; "" when nothing was found). FEDRDMA_ERR_INVALID: a launcher variable that is no number. */
+/* Fills what is still -1 of conf->rank and conf->size from Open MPI, PMIx, Hydra or SLURM variables (also a
+ * job name in conf->job where that is empty and the launcher gave the rank and has a name). Names where they
+ * came from in *from (static text; "" when nothing was found or needed). FEDRDMA_ERR_INVALID: a launcher
+ * variable that is no number, or a rank without a size. */
 int frd_conf_launcher(frd_conf *conf, const char **from, frd_story *story);
 
-/* The text of a FEDRDMA_* variable that has no option row (tools only), or NULL. */
+/* The text of a variable FEDRDMA_TEST_* or FEDRDMA_PERF_* (whole name), which have no option row and are for
+ * the project's own programs, or NULL. */
 const char *frd_conf_getenv(const char *name);
 
 /* The nearest option name to `name` (edit distance), or NULL when none is near; for error texts. */

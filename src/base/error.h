@@ -20,7 +20,10 @@ typedef struct frd_story {
  * end: what happened, naming the thing; then what to do. */
 int frd_fail(frd_story *story, int rc, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* The story that fedrdma_last_error(NULL) reports for this thread. */
+/* One line for any code of FEDRDMA_ERROR_TABLE, "unknown error code" for others; static. */
+const char *frd_strerror(int rc);
+
+/* The story that fedrdma_last_error(NULL) reports for this thread; publishing NULL clears it. */
 void frd_story_publish(const frd_story *story);
 const char *frd_story_published(void);
 
