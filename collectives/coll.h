@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * coll.h - what an algorithm sees: the verbs, its data, the tree shapes; and the table of algorithms.
+ *
+ * To add one: a file collectives/<collective>_<name>.c with frd_<collective>_<name>(), a row in
+ * FRD_ALGO_TABLE, a line in collectives/Makefile.inc. Order of rows is order of preference where the
+ * selection rules (coll.c) name none. */
+#ifndef FRD_COLLECTIVES_COLL_H
+#define FRD_COLLECTIVES_COLL_H
+
+#include "sched/sched.h"
+#include "sched/verbs.h"
+
+/* X(NAME, "name", kind). Kinds of data: VECTOR (dst and src are one vector), BLOCKS (one block a rank). */
+#define FRD_COLL_TABLE(X) \
+    X(ALLREDUCE, "allreduce", VECTOR) \
+    X(REDUCE, "reduce", VECTOR) \
+    X(BROADCAST, "broadcast", VECTOR) \
+    X(SCAN, "scan", VECTOR) \
+    X(EXSCAN, "exscan", VECTOR) \
+    X(GATHER, "gather", BLOCKS) \
+    X(SCATTER, "scatter", BLOCKS) \
+    X(ALLGATHER, "allgather", BLOCKS) \
+    X(REDUCE_SCATTER, "reduce_scatter", BLOCKS) \
+    X(ALLTOALL, "alltoall", BLOCKS) \
+    X(BARRIER, "barrier", VECTOR)
+
+#define FRD_COLL_ENUM(NAME, text, kind) FRD_COLL_##NAME,
+enum frd_coll { FRD_COLL_TABLE(FRD_COLL_ENUM) FRD_NCOLLS };
+#undef FRD_COLL_ENUM
+
+/* One block for each member of the group within a buffer: equal blocks (offs NULL) of len bytes every stride
+ * bytes, or any (offs[i], lens[i]). */
+typedef struct frd_blocks {
+    size_t len, stride;
+    const size_t *offs, *lens;
+} frd_blocks;
+
+/* An algorithm's data, indexed by the group's members.
+ *   allreduce, scan, exscan  dst and src have the same length; src == dst when in place
+ *   reduce                   dst only at root; src == dst there when in place
+ *   broadcast                dst only: read at root, written elsewhere
+ *   gather                   src: our block; dst blocks only at root. In place at root: src is its dst block
+ *   scatter                  src blocks only at root; dst: our block. In place at root: dst is its src block
+ *   allgather                src: our block; dst blocks. In place: src is our dst block
+ *   reduce_scatter           src blocks; dst: our block. In place: dst starts where src starts
+ *   alltoall                 src blocks, dst blocks; never the same (the caller copies for in place)
+ *   barrier                  nothing
+ * Where a member lacks a side, its ref has length 0. For gatherv and scatterv only the root knows the layout
+ * (FRD_ALGO_REGULAR algorithms are not used then); all blocks of the other collectives are known to all, and
+ * equal blocks (offs NULL) have the same len everywhere, also where dst or src is absent. */
+typedef struct frd_io {
+    frd_ref dst, src;
+    frd_blocks dblk, sblk;
+    int root; /* index in the group */
+} frd_io;
+
+/* Block i of dst, of src. */
+frd_ref frd_dst_block(const frd_io *io, int i);
+frd_ref frd_src_block(const frd_io *io, int i);
+
+typedef void frd_algo_fn(frd_sched *s, const frd_group *g, const frd_io *io);
+
+enum frd_algo_flags {
+    FRD_ALGO_COMMUTATIVE = 1, /* changes the order of operands */
+    FRD_ALGO_POW2 = 2,        /* group size must be a power of two */
+    FRD_ALGO_REGULAR = 4,     /* equal blocks only */
+};
+
+/* X(COLL, function's name part, flags, "one line: steps, bytes sent by the busiest rank") */
+#define FRD_ALGO_TABLE(X) \
+    X(ALLREDUCE, allreduce, recdbl, 0, "recursive doubling: log n steps, n-th vector each: L log n") \
+    X(ALLREDUCE, allreduce, ring, FRD_ALGO_COMMUTATIVE, "ring: 2(n-1) steps, 2L(n-1)/n") \
+    X(ALLREDUCE, allreduce, rabenseifner, 0, "recursive halving and doubling: 2 log n steps, 2L(n-1)/n") \
+    X(ALLREDUCE, allreduce, reduce_bcast, 0, "binomial reduce and broadcast: 2 log n steps, L log n") \
+    X(REDUCE, reduce, binomial, 0, "binomial tree: log n steps, L") \
+    X(REDUCE, reduce, rabenseifner, 0, "reduce-scatter and gather: 2 log n steps, 2L(n-1)/n") \
+    X(REDUCE, reduce, linear, 0, "root reduces all in rank order: n-1 receives at root") \
+    X(BROADCAST, broadcast, binomial, 0, "binomial tree: log n steps, L log n at root") \
+    X(BROADCAST, broadcast, knomial, 0, "4-nomial tree: log4 n levels of 3 sends") \
+    X(BROADCAST, broadcast, scatter_allgather, 0, "binomial scatter, ring allgather: 2L(n-1)/n") \
+    X(BROADCAST, broadcast, chain, 0, "chain, for fragments: L for each rank") \
+    X(SCAN, scan, recdbl, 0, "recursive doubling: log n steps") \
+    X(SCAN, scan, linear, 0, "one after the other: n-1 steps, L") \
+    X(EXSCAN, exscan, recdbl, 0, "recursive doubling: log n steps") \
+    X(EXSCAN, exscan, linear, 0, "one after the other: n-1 steps, L") \
+    X(GATHER, gather, binomial, FRD_ALGO_REGULAR, "binomial tree: log n steps") \
+    X(GATHER, gather, linear, 0, "n-1 receives at root") \
+    X(SCATTER, scatter, binomial, FRD_ALGO_REGULAR, "binomial tree: log n steps") \
+    X(SCATTER, scatter, linear, 0, "n-1 sends at root") \
+    X(ALLGATHER, allgather, bruck, FRD_ALGO_REGULAR, "Bruck: log n steps, any n") \
+    X(ALLGATHER, allgather, recdbl, FRD_ALGO_REGULAR | FRD_ALGO_POW2, "recursive doubling: log n steps") \
+    X(ALLGATHER, allgather, ring, 0, "ring: n-1 steps") \
+    X(ALLGATHER, allgather, linear, 0, "everybody to everybody at once") \
+    X(REDUCE_SCATTER, reduce_scatter, rechalf, FRD_ALGO_COMMUTATIVE, "recursive halving: log n steps") \
+    X(REDUCE_SCATTER, reduce_scatter, ring, FRD_ALGO_COMMUTATIVE, "ring: n-1 steps") \
+    X(REDUCE_SCATTER, reduce_scatter, pairwise, 0, "direct exchange: n-1 steps, rank order kept") \
+    X(ALLTOALL, alltoall, bruck, FRD_ALGO_REGULAR, "Bruck: log n steps, L/2 log n") \
+    X(ALLTOALL, alltoall, pairwise, 0, "pairwise exchange: n-1 steps") \
+    X(ALLTOALL, alltoall, linear, 0, "everybody to everybody at once") \
+    X(BARRIER, barrier, dissemination, 0, "dissemination: log n steps") \
+    X(BARRIER, barrier, linear, 0, "gather to rank 0 and broadcast: 2 steps")
+
+#define FRD_ALGO_DECLARE(COLL, coll, name, flags, text) frd_algo_fn frd_##coll##_##name;
+FRD_ALGO_TABLE(FRD_ALGO_DECLARE)
+#undef FRD_ALGO_DECLARE
+
+typedef struct frd_algo {
+    int coll;
+    const char *name;
+    frd_algo_fn *fn;
+    unsigned flags;
+    const char *text;
+} frd_algo;
+
+const char *frd_coll_name(int coll);
+size_t frd_algo_count(void);
+const frd_algo *frd_algo_at(size_t index);
+
+/* What decides the choice. */
+typedef struct frd_choice {
+    int coll;
+    int ranks;
+    size_t bytes; /* vector length, or one block's (irregular: the mean) */
+    bool regular, commutative;
+} frd_choice;
+
+/* Selection rules: the built-in table, and the user's text before it. One rule: collective, byte range, at
+ * most so many ranks, algorithm. The first that matches and whose algorithm can do it wins. */
+typedef struct frd_rules frd_rules;
+int frd_rules_parse(const char *text, frd_story *story, frd_rules **rules); /* "" is fine */
+void frd_rules_destroy(frd_rules *rules);
+const frd_algo *frd_rules_select(const frd_rules *rules, const frd_choice *choice);
+
+/* For fedrdma-info: the rules in order of precedence as text lines, "" after the last. */
+void frd_rules_line(const frd_rules *rules, size_t index, char *line, size_t bytes);
+
+/* One call, as the API understood it; lengths in bytes. */
+typedef struct frd_call {
+    int coll;
+    int type, op;
+    bool commutative, in_place, weighted;
+    int root;
+    size_t len;  /* vector length, or one block's; for fragments, that of the fragment */
+    size_t slen, rlen; /* our own block's length where blocks are irregular (gatherv, scatterv) */
+    size_t stride; /* of equal blocks: the whole block's length */
+    const size_t *soffs, *slens, *roffs, *rlens; /* irregular blocks, or NULL */
+} frd_call;
+
+/* Records `call` for group `g` with `algo`; average and weighted average are made of it here. */
+int frd_coll_record(const frd_algo *algo, const frd_call *call, const frd_group *g, frd_story *story,
+                    frd_graph **graph);
+
+#endif
