@@ -29,6 +29,11 @@
 extern "C" {
 #endif
 
+/* The library is compiled with hidden symbols: what is declared here is all that it exports. */
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
 #define FEDRDMA_VERSION_MAJOR 0
 #define FEDRDMA_VERSION_MINOR 1
 #define FEDRDMA_VERSION_PATCH 0
@@ -498,6 +503,10 @@ int fedrdma_counter_at(const fedrdma_context *context, size_t index, const char 
 
 /* The counter called `name`. FEDRDMA_ERR_INVALID: there is none. */
 int fedrdma_counter(const fedrdma_context *context, const char *name, uint64_t *value);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }
