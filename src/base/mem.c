@@ -40,8 +40,10 @@ uint64_t frd_mem_allocations(void)
 /* Zero bytes are a valid request, and NULL means out of memory only. */
 void *frd_calloc(size_t n, size_t size)
 {
+    size_t bytes;
+
     count();
-    return n == 0 || size == 0 ? calloc(1, 1) : calloc(n, size);
+    return frd_mul_overflows(n, size, &bytes) ? NULL : calloc(frd_max_size(bytes, 1), 1);
 }
 
 void *frd_alloc_aligned(size_t align, size_t bytes)
