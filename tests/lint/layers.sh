@@ -4,6 +4,7 @@
 # layers.sh [root] - who may include whom (HACKING.md has the map). A file includes headers of its own layer or a
 # lower one; foreign headers and getenv have one home each. Prints every violation; exit status 1 if any.
 cd "${1:-${srcdir:-.}}" || exit 2
+# shellcheck disable=SC2016 # awk expands
 find include src collectives tools perf examples tests -name '*.[ch]' ! -path 'tests/lint/*' -print | sort | xargs awk '
 BEGIN {
     n = split("base 0 reduce 1 topo 1 sched 2 collectives 3 net 4 boot 4 wan 5 run 6 api 7", word, " ")

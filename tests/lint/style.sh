@@ -3,6 +3,7 @@
 #
 # style.sh - the limits of HACKING.md that a script can see. Prints every violation; exit status 1 if any.
 cd "${srcdir:-.}" || exit 2
+# shellcheck disable=SC2016 # awk expands
 find include src collectives tools perf examples tests -name '*.[ch]' ! -name config.h -print | sort | xargs awk '
 # The limit of a file, in lines; where HACKING.md says "about", this is where about ends.
 function limit(path) {

@@ -3,6 +3,7 @@
 #
 # symbols.sh - the public face: names exported, libraries needed, the header by itself.
 lib=.libs/libfedrdma.so
+srcdir=${srcdir:-.}
 header=$srcdir/include/fedrdma.h
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
