@@ -50,6 +50,7 @@ typedef struct frd_step {
     uint8_t unused;
     int32_t peer;   /* SEND, RECV: rank in the communicator */
     uint32_t idx;   /* SEND, RECV: i-th message to (from) that peer in this schedule */
+    uint32_t msg;   /* SEND, RECV: number among the schedule's messages, both directions */
     uint32_t count; /* SCALE: the divisor */
     uint32_t ndeps; /* steps that must end first */
     uint32_t nnext; /* steps that wait for this one: graph->next[first_next ..] */

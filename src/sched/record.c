@@ -311,6 +311,7 @@ static void fill_graph(const frd_sched *s, frd_graph *g)
         step->nnext = 0; /* counted again below */
         if (step->ndeps == 0)
             g->roots[g->nroots++] = i;
+        step->msg = g->nsends + g->nrecvs;
         if (step->kind == FRD_STEP_SEND) {
             g->nsends++;
             g->sent_bytes += step->a.len;

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * channel.c - communicators as the engine sees them: which messages are still wanted, how a failure reaches
+ * the other ranks, and what a lost peer means.
+ *
+ * A failure is told directly from the rank that found it to all others of the channel, which is O(n) small
+ * messages once in a communicator's life. Those who are told don't tell again: a rank that dies while telling
+ * is itself noticed by its transport or by a deadline. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "run/engine_impl.h"
+
+/* The body of a control message: operation `seq` of channel `comm` failed with `rc`. */
+struct notice {
+    uint32_t comm, seq;
+    int32_t rc;
+    uint32_t text_bytes;
+    char text[FRD_STORY_MAX];
+};
+_Static_assert(sizeof(struct notice) <= FRD_CONTROL_MAX, "fits a control message");
+
+struct control {
+    frd_msg msg;
+    frd_engine *engine;
+    struct notice notice;
+};
+
+void frd_engine_add_channel(frd_engine *e, frd_channel *ch)
+{
+    ch->next = e->channels;
+    e->channels = ch;
+    ch->story.log = e->log;
+}
+
+static frd_channel *find_channel(const frd_engine *e, uint32_t id)
+{
+    frd_channel *ch = e->channels;
+
+    while (ch != NULL && ch->id != id)
+        ch = ch->next;
+    return ch;
+}
+
+void frd_engine_remove_channel(frd_engine *e, frd_channel *ch)
+{
+    frd_channel **at = &e->channels;
+
+    while (*at != NULL && *at != ch)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = ch->next;
+    frd_free(ch->canceled);
+    ch->canceled = NULL;
+    ch->ncanceled = ch->canceled_cap = 0;
+}
+
+/* An unexpected message is of no use when its operation has ended here; one that we have not started yet, or
+ * of a channel that we have not made yet, is early. */
+bool frd_engine_dead(void *engine, const frd_tag *tag)
+{
+    const frd_engine *e = engine;
+    const frd_channel *ch = find_channel(e, tag->comm);
+
+    if (ch == NULL)
+        return false;
+    if (ch->broken != FEDRDMA_OK)
+        return true;
+    if (tag->seq >= ch->next_seq) {
+        for (size_t i = 0; i < ch->ncanceled; i++)
+            if (ch->canceled[i] == tag->seq)
+                return true;
+        return false;
+    }
+    for (const frd_op *op = e->active; op != NULL; op = op->next)
+        if (op->channel == ch && op->seq == tag->seq)
+            return op->rc != FEDRDMA_OK;
+    return true;
+}
+
+static void note_canceled(frd_channel *ch, uint32_t seq)
+{
+    if (ch->ncanceled == ch->canceled_cap) {
+        const size_t cap = ch->canceled_cap == 0 ? 8 : ch->canceled_cap * 2;
+        uint32_t *list = frd_realloc(ch->canceled, cap * sizeof(*list));
+        if (list == NULL) { /* we can't remember it, so we must not start it */
+            ch->broken = frd_fail(&ch->story, FEDRDMA_ERR_NOMEM, "out of memory for a cancellation");
+            return;
+        }
+        ch->canceled = list;
+        ch->canceled_cap = cap;
+    }
+    ch->canceled[ch->ncanceled++] = seq;
+}
+
+bool frd_channel_take_canceled(frd_channel *ch, uint32_t seq)
+{
+    for (size_t i = 0; i < ch->ncanceled; i++) {
+        if (ch->canceled[i] == seq) {
+            ch->canceled[i] = ch->canceled[--ch->ncanceled];
+            frd_fail(&ch->story, FEDRDMA_ERR_CANCELED, "cancelled by another rank");
+            return true;
+        }
+    }
+    return false;
+}
+
+int frd_channel_lost_rank(const frd_engine *e, const frd_channel *ch)
+{
+    for (int i = 0; i < ch->size; i++)
+        if (i != ch->rank && frd_fabric_lost(e->fabric, ch->world[i]))
+            return i;
+    return -1;
+}
+
+int frd_channel_blame(frd_engine *e, frd_channel *ch, const char *what, int rank, const char *why)
+{
+    (void)e;
+    const bool ours = strcmp(ch->silo[rank], ch->silo[ch->rank]) == 0;
+
+    return frd_fail(&ch->story, ours ? FEDRDMA_ERR_RANK_LOST : FEDRDMA_ERR_SILO_LOST,
+                    "%s: lost rank %d (silo '%s') while %s it: its process died or its network failed; "
+                    "see that rank's own output, then restart the job without it",
+                    what, rank, ch->silo[rank], why);
+}
+
+static void control_done(frd_msg *msg, int rc)
+{
+    struct control *c = (struct control *)msg;
+
+    (void)rc; /* a peer that can't be told has other ways to find out */
+    c->engine->control_pending--;
+    frd_pool_put(&c->engine->control_pool, c);
+}
+
+static void tell(frd_engine *e, const frd_channel *ch, uint32_t seq, int rc)
+{
+    for (int i = 0; i < ch->size; i++) {
+        if (i == ch->rank || frd_fabric_lost(e->fabric, ch->world[i]))
+            continue;
+        struct control *c = frd_pool_get(&e->control_pool);
+        if (c == NULL)
+            return;
+        memset(c, 0, sizeof(*c));
+        c->engine = e;
+        c->notice = (struct notice){ .comm = ch->id, .seq = seq, .rc = rc };
+        snprintf(c->notice.text, sizeof(c->notice.text), "%s", ch->story.text);
+        c->notice.text_bytes = (uint32_t)strlen(c->notice.text);
+        c->msg.tag = (frd_tag){ FRD_TAG_CONTROL, 0, 0, e->control_idx++ };
+        c->msg.peer = ch->world[i];
+        c->msg.buf = &c->notice;
+        c->msg.len = offsetof(struct notice, text) + c->notice.text_bytes;
+        c->msg.done = control_done;
+        e->control_pending++;
+        frd_fabric_send(e->fabric, &c->msg);
+    }
+}
+
+/* All that is active on a broken channel fails with it. */
+static void break_channel(frd_engine *e, frd_channel *ch, int rc)
+{
+    if (ch->broken == FEDRDMA_OK)
+        ch->broken = rc;
+    for (frd_op *op = e->active; op != NULL; op = op->next)
+        if (op->channel == ch)
+            frd_op_fail(e, op, rc, false);
+    e->attention = true;
+}
+
+void frd_engine_break(frd_engine *e, frd_channel *ch, uint32_t seq, int rc)
+{
+    if (ch->broken != FEDRDMA_OK)
+        return;
+    tell(e, ch, seq, rc);
+    break_channel(e, ch, rc);
+}
+
+static bool sane(const struct notice *n, size_t len)
+{
+    return len >= offsetof(struct notice, text) && n->text_bytes < sizeof(n->text) &&
+           len == offsetof(struct notice, text) + n->text_bytes && n->rc < 0 &&
+           n->rc >= FEDRDMA_ERR_INTERNAL;
+}
+
+void frd_engine_control(void *engine, int peer, const frd_tag *tag, const void *data, size_t len)
+{
+    frd_engine *e = engine;
+    struct notice n = { 0 };
+
+    (void)tag;
+    memcpy(&n, data, len < sizeof(n) ? len : sizeof(n));
+    if (!sane(&n, len)) {
+        e->stat->net_dropped++;
+        return;
+    }
+    n.text[n.text_bytes] = '\0';
+    for (char *c = n.text; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ')
+            *c = '?';
+
+    frd_channel *ch = find_channel(e, n.comm);
+    if (ch == NULL || ch->broken != FEDRDMA_OK)
+        return;
+    int from = 0;
+    while (from < ch->size && ch->world[from] != peer)
+        from++;
+    if (from == ch->size) {
+        e->stat->net_dropped++;
+        return;
+    }
+    if (n.rc != FEDRDMA_ERR_CANCELED) {
+        frd_fail(&ch->story, n.rc, "%s (told by rank %d)", n.text, from);
+        break_channel(e, ch, n.rc);
+        return;
+    }
+    if (n.seq >= ch->next_seq) {
+        note_canceled(ch, n.seq);
+        e->attention = true; /* early messages of it are dead now */
+        return;
+    }
+    for (frd_op *op = e->active; op != NULL; op = op->next) {
+        if (op->channel == ch && op->seq == n.seq) {
+            frd_fail(&ch->story, n.rc, "%s: cancelled by rank %d", op->what, from);
+            frd_op_fail(e, op, n.rc, false);
+        }
+    }
+}
+
+void frd_engine_peer_lost(void *engine, int peer, const char *why)
+{
+    frd_engine *e = engine;
+
+    e->nlost++;
+    e->attention = true;
+    frd_logf(e->log, FEDRDMA_LOG_INFO, "lost rank %d of the job: %s", peer, why);
+}
+
+static void fail_on_lost_peers(frd_engine *e)
+{
+    for (frd_op *op = e->active; op != NULL; op = op->next) {
+        if (op->rc != FEDRDMA_OK)
+            continue;
+        const int rank = frd_channel_lost_rank(e, op->channel);
+        if (rank >= 0)
+            frd_op_fail(e, op, frd_channel_blame(e, op->channel, op->what, rank, "working with"), true);
+    }
+}
+
+void frd_engine_attend(frd_engine *e)
+{
+    e->attention = false;
+    if (e->nlost > 0)
+        fail_on_lost_peers(e);
+
+    frd_op *next;
+    for (frd_op *op = e->active; op != NULL; op = next) {
+        next = op->next;
+        if (op->rc == FEDRDMA_OK)
+            continue;
+        if (op->untold) {
+            op->untold = false;
+            tell(e, op->channel, op->seq, op->rc);
+            if (op->rc != FEDRDMA_ERR_CANCELED)
+                break_channel(e, op->channel, op->rc);
+        }
+        if (op->live_frags == 0)
+            frd_op_end(e, op);
+    }
+    frd_fabric_purge(e->fabric, -1);
+}

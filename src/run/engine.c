@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * engine.c - operations, fragments and steps.
+ *
+ * Messages that complete queue the steps they release (finish_step); frd_engine_progress takes the runs with
+ * queued steps one after the other and executes them. An operation keeps `window` fragments in flight; when
+ * one ends the next starts. A failed operation only winds up: its messages are cancelled, and it ends when
+ * the last of them is out of the fabric's hands, so that no buffer is touched after the user is told. */
+#include "run/engine_impl.h"
+
+#include "base/clock.h"
+#include "base/num.h"
+
+/* Local work done for one run before the transports get a turn: about 20 us at memory bandwidth. */
+#define LOCAL_WORK_BYTES (256 * 1024)
+/* The clock is read on every idle call, and on every so many busy ones. */
+#define BUSY_CALLS_PER_TICK 64
+
+int frd_engine_create(const frd_conf *conf, const frd_log *log, frd_stat *stat, frd_engine **out)
+{
+    frd_engine *e = frd_calloc(1, sizeof(*e));
+
+    if (e == NULL)
+        return FEDRDMA_ERR_NOMEM;
+    e->conf = conf;
+    e->log = log;
+    e->stat = stat;
+    *out = e;
+    frd_pool_init(&e->control_pool, sizeof(frd_msg) + sizeof(void *) + FRD_CONTROL_MAX);
+    return FEDRDMA_OK;
+}
+
+void frd_engine_destroy(frd_engine *e)
+{
+    if (e == NULL)
+        return;
+    frd_pool_free(&e->control_pool);
+    frd_free(e);
+}
+
+void frd_engine_set_fabric(frd_engine *e, frd_fabric *fabric)
+{
+    e->fabric = fabric;
+}
+
+size_t frd_engine_pending_control(const frd_engine *e)
+{
+    return e->control_pending;
+}
+
+void frd_run_wake(frd_engine *e, frd_run *run)
+{
+    if (run->runnable)
+        return;
+    run->runnable = true;
+    run->next_runnable = NULL;
+    if (e->runnable_tail != NULL)
+        e->runnable_tail->next_runnable = run;
+    else
+        e->runnable_head = run;
+    e->runnable_tail = run;
+}
+
+static void finish_step(frd_run *run, uint32_t i)
+{
+    const frd_graph *g = run->plan->graph;
+    const frd_step *step = &g->steps[i];
+
+    run->left--;
+    for (uint32_t k = 0; k < step->nnext; k++) {
+        const uint32_t later = g->next[step->first_next + k];
+        if (--run->waits[later] == 0)
+            run->queue[run->tail++] = later;
+    }
+}
+
+/* Why a message failed, in the user's words, into the channel's story. */
+static int explain(frd_engine *e, frd_op *op, const frd_step *step, const frd_msg *msg, int rc)
+{
+    frd_channel *ch = op->channel;
+    const char *verb = step->kind == FRD_STEP_SEND ? "sending to" : "receiving from";
+
+    if (rc == FEDRDMA_ERR_RANK_LOST)
+        return frd_channel_blame(e, ch, op->what, step->peer, verb);
+    if (rc == FEDRDMA_ERR_MISMATCH)
+        return frd_fail(&ch->story, rc,
+                        "%s: rank %d sent %zu bytes where rank %d expects %zu: their counts or types "
+                        "differ; set FEDRDMA_CHECK=1 to see which arguments",
+                        op->what, step->peer, (size_t)msg->word[0], ch->rank, msg->len);
+    return frd_fail(&ch->story, rc, "%s: %s rank %d over %s failed: %s", op->what, verb, step->peer,
+                    frd_fabric_transport(e->fabric, msg->peer), frd_strerror(rc));
+}
+
+static void message_done(frd_msg *msg, int rc)
+{
+    frd_run_msg *rm = (frd_run_msg *)msg;
+    frd_run *run = rm->run;
+    frd_op *op = run->op;
+    frd_engine *e = op->engine;
+    const frd_step *step = &run->plan->graph->steps[rm->step];
+
+    rm->active = false;
+    run->inflight--;
+    op->moved = true;
+    if (rc == FEDRDMA_OK) {
+        if (step->kind == FRD_STEP_SEND)
+            op->sent_bytes += msg->len;
+        else
+            op->received_bytes += msg->len;
+        finish_step(run, rm->step);
+    } else if (op->rc == FEDRDMA_OK) {
+        frd_op_fail(e, op, explain(e, op, step, msg, rc), true);
+    }
+    frd_run_wake(e, run);
+}
+
+static void start_message(frd_engine *e, frd_run *run, uint32_t i)
+{
+    const frd_step *step = &run->plan->graph->steps[i];
+    const frd_op *op = run->op;
+    const bool sends = step->kind == FRD_STEP_SEND;
+    const frd_ref ref = sends ? step->a : step->out;
+    frd_run_msg *rm = &run->msgs[step->msg];
+
+    rm->run = run;
+    rm->step = i;
+    rm->active = true;
+    rm->msg.tag = (frd_tag){ op->channel->id, op->seq, run->frag, step->idx };
+    rm->msg.peer = op->channel->world[step->peer];
+    rm->msg.buf = run->base[ref.space] + ref.off;
+    rm->msg.len = ref.len;
+    rm->msg.done = message_done;
+    run->inflight++;
+    if (sends)
+        frd_fabric_send(e->fabric, &rm->msg);
+    else
+        frd_fabric_recv(e->fabric, &rm->msg);
+}
+
+static void cancel_messages(frd_engine *e, frd_run *run)
+{
+    const frd_graph *g = run->plan->graph;
+
+    run->canceled = true;
+    for (uint32_t i = 0; i < g->nsends + g->nrecvs && run->inflight > 0; i++)
+        if (run->msgs[i].active)
+            frd_fabric_cancel(e->fabric, &run->msgs[i].msg);
+}
+
+static void unlink_op(frd_engine *e, frd_op *op)
+{
+    if (op->prev != NULL)
+        op->prev->next = op->next;
+    else
+        e->active = op->next;
+    if (op->next != NULL)
+        op->next->prev = op->prev;
+}
+
+void frd_op_end(frd_engine *e, frd_op *op)
+{
+    unlink_op(e, op);
+    op->end_ns = frd_now_ns();
+    op->state = FRD_OP_ENDED;
+    if (op->rc == FEDRDMA_OK)
+        e->stat->run_operations++;
+    else
+        e->stat->run_failed++;
+    if (op->rc == FEDRDMA_OK && op->progress != NULL)
+        op->progress(op->total_bytes, op->total_bytes, op->progress_arg);
+}
+
+/* Starts fragments up to the window. */
+static void launch(frd_engine *e, frd_op *op)
+{
+    const frd_op_work *w = &op->work;
+
+    while (op->rc == FEDRDMA_OK && op->live_frags < w->window && op->next_frag < op->nfrags) {
+        const uint32_t frag = op->next_frag++;
+        frd_run *run = frd_plan_take(frag < w->nfull ? w->full : w->tail);
+        if (run == NULL) {
+            frd_op_fail(e, op,
+                        frd_fail(&op->channel->story, FEDRDMA_ERR_NOMEM,
+                                 "%s: out of memory for a fragment; lower FEDRDMA_WINDOW", op->what),
+                        true);
+            return;
+        }
+        const size_t shift = frag * w->frag_bytes;
+        run->op = op;
+        run->frag = frag;
+        run->base[FRD_SPACE_SEND] = (char *)(uintptr_t)w->send + shift;
+        run->base[FRD_SPACE_RECV] = (char *)w->recv + shift;
+        run->base[FRD_SPACE_TMP] = run->scratch;
+        run->base[FRD_SPACE_ARG] = op->work.arg;
+        run->next = op->runs;
+        run->prev = NULL;
+        if (op->runs != NULL)
+            op->runs->prev = run;
+        op->runs = run;
+        op->live_frags++;
+        e->stat->run_fragments++;
+        frd_run_wake(e, run);
+    }
+}
+
+static void retire(frd_engine *e, frd_run *run)
+{
+    frd_op *op = run->op;
+
+    if (run->prev != NULL)
+        run->prev->next = run->next;
+    else
+        op->runs = run->next;
+    if (run->next != NULL)
+        run->next->prev = run->prev;
+    op->live_frags--;
+    frd_plan_give_back(run);
+    launch(e, op);
+    if (op->live_frags == 0 && !op->untold)
+        frd_op_end(e, op);
+}
+
+/* Executes what is ready in a run; puts it back into the list when it had more local work than its share. */
+static void advance(frd_engine *e, frd_run *run)
+{
+    const frd_graph *g = run->plan->graph;
+    frd_op *op = run->op;
+    size_t local_bytes = 0;
+
+    while (op->rc == FEDRDMA_OK && run->head < run->tail && local_bytes < LOCAL_WORK_BYTES) {
+        const uint32_t i = run->queue[run->head++];
+        const frd_step *step = &g->steps[i];
+
+        e->stat->run_steps++;
+        if (step->kind == FRD_STEP_SEND || step->kind == FRD_STEP_RECV) {
+            start_message(e, run, i);
+        } else {
+            frd_local_step(step, run->base, &op->work, e->stat);
+            local_bytes += step->out.len;
+            op->moved = true;
+            finish_step(run, i);
+        }
+    }
+    if (op->rc != FEDRDMA_OK && !run->canceled)
+        cancel_messages(e, run);
+    run->runnable = false;
+    if (run->inflight == 0 && (run->left == 0 || op->rc != FEDRDMA_OK))
+        retire(e, run);
+    else if (op->rc == FEDRDMA_OK && run->head < run->tail)
+        frd_run_wake(e, run);
+}
+
+void frd_op_fail(frd_engine *e, frd_op *op, int rc, bool tell)
+{
+    if (op->state != FRD_OP_ACTIVE || op->rc != FEDRDMA_OK)
+        return;
+    op->rc = rc;
+    op->untold = tell;
+    e->attention = true;
+    for (frd_run *run = op->runs; run != NULL; run = run->next)
+        frd_run_wake(e, run);
+}
+
+static uint64_t total_bytes(const frd_op_work *w)
+{
+    const frd_graph *full = w->full != NULL ? w->full->graph : NULL;
+    const frd_graph *tail = w->tail != NULL ? w->tail->graph : NULL;
+    uint64_t total = 0;
+
+    if (full != NULL)
+        total += w->nfull * (full->sent_bytes + full->received_bytes);
+    if (tail != NULL)
+        total += tail->sent_bytes + tail->received_bytes;
+    return total;
+}
+
+int frd_op_start(frd_engine *e, frd_op *op)
+{
+    frd_channel *ch = op->channel;
+
+    if (ch->broken != FEDRDMA_OK)
+        return FEDRDMA_ERR_BROKEN;
+    op->engine = e;
+    op->state = FRD_OP_ACTIVE;
+    op->rc = FEDRDMA_OK;
+    op->seq = ch->next_seq++;
+    op->next_frag = op->live_frags = 0;
+    op->nfrags = op->work.nfull + (op->work.tail != NULL ? 1 : 0);
+    op->runs = NULL;
+    op->sent_bytes = op->received_bytes = 0;
+    op->total_bytes = total_bytes(&op->work);
+    op->start_ns = op->moved_ns = op->reported_ns = frd_now_ns();
+    op->moved = op->untold = false;
+    op->prev = NULL;
+    op->next = e->active;
+    if (e->active != NULL)
+        e->active->prev = op;
+    e->active = op;
+
+    const int lost = e->nlost > 0 ? frd_channel_lost_rank(e, ch) : -1;
+    if (frd_channel_take_canceled(ch, op->seq))
+        frd_op_fail(e, op, FEDRDMA_ERR_CANCELED, false);
+    else if (lost >= 0)
+        frd_op_fail(e, op, frd_channel_blame(e, ch, op->what, lost, "starting with"), true);
+    launch(e, op);
+    if (op->live_frags == 0 && op->rc == FEDRDMA_OK)
+        frd_op_end(e, op);
+    return FEDRDMA_OK;
+}
+
+void frd_op_abort(frd_engine *e, frd_op *op, int rc)
+{
+    frd_op_fail(e, op, rc, true);
+}
+
+int frd_engine_progress(frd_engine *e)
+{
+    int events = frd_fabric_progress(e->fabric);
+    frd_run *last = e->runnable_tail;
+
+    if (e->attention) {
+        frd_engine_attend(e);
+        last = e->runnable_tail;
+    }
+    /* One pass over what is in the list now: runs that go back into it wait for the next call. */
+    for (bool more = last != NULL; more;) {
+        frd_run *run = e->runnable_head;
+        more = run != last;
+        e->runnable_head = run->next_runnable;
+        if (e->runnable_head == NULL)
+            e->runnable_tail = NULL;
+        advance(e, run);
+        events++;
+    }
+    if (events == 0 || ++e->calls % BUSY_CALLS_PER_TICK == 0)
+        frd_engine_tick(e, frd_now_ns());
+    return events;
+}
