@@ -35,6 +35,9 @@ frd_msg *frd_match_take(frd_match *match, int peer, const frd_tag *tag);
 /* Takes a posted receive back; true when it was still there (done() is not called). */
 bool frd_match_cancel(frd_match *match, frd_msg *msg);
 
+/* Is any receive posted for `peer`? O(posted receives): for rare questions (a peer that left). */
+bool frd_match_expects(const frd_match *match, int peer);
+
 /* Drops all unexpected arrivals that are dead by now (dead_fn), or come from `peer` (>= 0). */
 void frd_match_purge(frd_match *match, int peer);
 
