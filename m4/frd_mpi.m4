@@ -15,6 +15,7 @@ MPICC=
 AS_CASE([$with_mpi],
     [no], [],
     [yes|auto], [AC_PATH_PROGS([MPICC], [mpicc.openmpi mpicc])],
+    [*/*], [AS_IF([test -x "$with_mpi"], [MPICC=$with_mpi])],
     [AC_PATH_PROG([MPICC], [$with_mpi])])
 AS_IF([test "x$MPICC" = x && test "x$with_mpi" != xauto && test "x$with_mpi" != xno],
     [AC_MSG_ERROR([no MPI wrapper $with_mpi. On Debian: apt-get install libopenmpi-dev openmpi-bin; or --with-mpi=PATH, or --without-mpi])])
