@@ -36,6 +36,7 @@
     X(INT, cache, "256", "schedules kept per communicator") \
     X(SIZE, eager, "8k", "largest message sent without waiting for its receive") \
     X(SIZE, eager_credit, "256k", "eager bytes that may wait unreceived at one peer") \
+    X(TEXT, ucx_large, "auto", "large messages over UCX: auto, rendezvous (UCX's) or pieces (best on TCP)") \
     X(SIZE, shm_ring, "64k", "bytes of the message ring between two ranks of a node") \
     X(BOOL, shm_direct, "1", "read large messages straight from the sender (process_vm_readv) if allowed") \
     X(INT, loop_seed, "0", "loop transport: seed of its random delivery order; 0: in order")
