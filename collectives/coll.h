@@ -58,6 +58,16 @@ typedef struct frd_io {
 frd_ref frd_dst_block(const frd_io *io, int i);
 frd_ref frd_src_block(const frd_io *io, int i);
 
+/* All n blocks of src one behind the other: as they lie, or copied to scratch. A run for the blocks of dst
+ * likewise, which frd_dst_spread then copies to where they belong. */
+frd_ref frd_src_run(frd_sched *s, const frd_io *io, int n);
+frd_ref frd_dst_run(frd_sched *s, const frd_io *io, int n);
+void frd_dst_spread(frd_sched *s, const frd_io *io, int n, frd_ref run);
+
+/* Blocks first .. first + count - 1 within a run; the longest of n blocks. */
+frd_ref frd_run_blocks(const frd_blocks *blocks, frd_ref run, int first, int count);
+size_t frd_longest_block(const frd_blocks *blocks, int n);
+
 typedef void frd_algo_fn(frd_sched *s, const frd_group *g, const frd_io *io);
 
 enum frd_algo_flags {
@@ -66,39 +76,43 @@ enum frd_algo_flags {
     FRD_ALGO_REGULAR = 4,     /* equal blocks only */
 };
 
-/* X(COLL, function's name part, flags, "one line: steps, bytes sent by the busiest rank") */
+/* X(COLL, function's name part, flags, "one line: steps; bytes sent by the busiest rank"). L: bytes of the
+ * whole vector or of all n blocks; log is to base 2; docs/algorithms.md has the rest. */
 #define FRD_ALGO_TABLE(X) \
-    X(ALLREDUCE, allreduce, recdbl, 0, "recursive doubling: log n steps, n-th vector each: L log n") \
-    X(ALLREDUCE, allreduce, ring, FRD_ALGO_COMMUTATIVE, "ring: 2(n-1) steps, 2L(n-1)/n") \
-    X(ALLREDUCE, allreduce, rabenseifner, 0, "recursive halving and doubling: 2 log n steps, 2L(n-1)/n") \
-    X(ALLREDUCE, allreduce, reduce_bcast, 0, "binomial reduce and broadcast: 2 log n steps, L log n") \
-    X(REDUCE, reduce, binomial, 0, "binomial tree: log n steps, L") \
-    X(REDUCE, reduce, rabenseifner, 0, "reduce-scatter and gather: 2 log n steps, 2L(n-1)/n") \
-    X(REDUCE, reduce, linear, 0, "root reduces all in rank order: n-1 receives at root") \
-    X(BROADCAST, broadcast, binomial, 0, "binomial tree: log n steps, L log n at root") \
-    X(BROADCAST, broadcast, knomial, 0, "4-nomial tree: log4 n levels of 3 sends") \
-    X(BROADCAST, broadcast, scatter_allgather, 0, "binomial scatter, ring allgather: 2L(n-1)/n") \
-    X(BROADCAST, broadcast, chain, 0, "chain, for fragments: L for each rank") \
-    X(SCAN, scan, recdbl, 0, "recursive doubling: log n steps") \
-    X(SCAN, scan, linear, 0, "one after the other: n-1 steps, L") \
-    X(EXSCAN, exscan, recdbl, 0, "recursive doubling: log n steps") \
-    X(EXSCAN, exscan, linear, 0, "one after the other: n-1 steps, L") \
-    X(GATHER, gather, binomial, FRD_ALGO_REGULAR, "binomial tree: log n steps") \
-    X(GATHER, gather, linear, 0, "n-1 receives at root") \
-    X(SCATTER, scatter, binomial, FRD_ALGO_REGULAR, "binomial tree: log n steps") \
-    X(SCATTER, scatter, linear, 0, "n-1 sends at root") \
-    X(ALLGATHER, allgather, bruck, FRD_ALGO_REGULAR, "Bruck: log n steps, any n") \
-    X(ALLGATHER, allgather, recdbl, FRD_ALGO_REGULAR | FRD_ALGO_POW2, "recursive doubling: log n steps") \
-    X(ALLGATHER, allgather, ring, 0, "ring: n-1 steps") \
-    X(ALLGATHER, allgather, linear, 0, "everybody to everybody at once") \
-    X(REDUCE_SCATTER, reduce_scatter, rechalf, FRD_ALGO_COMMUTATIVE, "recursive halving: log n steps") \
-    X(REDUCE_SCATTER, reduce_scatter, ring, FRD_ALGO_COMMUTATIVE, "ring: n-1 steps") \
-    X(REDUCE_SCATTER, reduce_scatter, pairwise, 0, "direct exchange: n-1 steps, rank order kept") \
-    X(ALLTOALL, alltoall, bruck, FRD_ALGO_REGULAR, "Bruck: log n steps, L/2 log n") \
-    X(ALLTOALL, alltoall, pairwise, 0, "pairwise exchange: n-1 steps") \
-    X(ALLTOALL, alltoall, linear, 0, "everybody to everybody at once") \
-    X(BARRIER, barrier, dissemination, 0, "dissemination: log n steps") \
-    X(BARRIER, barrier, linear, 0, "gather to rank 0 and broadcast: 2 steps")
+    X(ALLREDUCE, allreduce, recdbl, 0, "recursive doubling: log n steps; L log n") \
+    X(ALLREDUCE, allreduce, ring, FRD_ALGO_COMMUTATIVE, "ring: 2(n-1) steps; 2L(n-1)/n") \
+    X(ALLREDUCE, allreduce, rabenseifner, 0, "recursive halving and doubling: 2 log n steps; 2L(n-1)/n") \
+    X(ALLREDUCE, allreduce, reduce_bcast, 0, "binomial reduce and broadcast: 2 log n steps; L log n") \
+    X(REDUCE, reduce, binomial, 0, "binomial tree: log n steps; L") \
+    X(REDUCE, reduce, rabenseifner, 0, "recursive halving and gather: 2 log n steps; L(n-1)/n") \
+    X(REDUCE, reduce, chain, 0, "two chains that meet at the root, for fragments: n-1 steps; L") \
+    X(REDUCE, reduce, linear, 0, "the root receives all: 1 step of n-1 receives; L") \
+    X(BROADCAST, broadcast, binomial, 0, "binomial tree: log n steps; L log n") \
+    X(BROADCAST, broadcast, knomial, 0, "4-nomial tree: log4 n levels of 3 sends; 3L log4 n") \
+    X(BROADCAST, broadcast, scatter_allgather, 0, "scatter, ring allgather: log n + n-1 steps; 2L(n-1)/n") \
+    X(BROADCAST, broadcast, chain, 0, "chain, for fragments: n-1 steps; L") \
+    X(SCAN, scan, recdbl, 0, "recursive doubling: log n steps; L log n") \
+    X(SCAN, scan, linear, 0, "one after the other: n-1 steps; L") \
+    X(EXSCAN, exscan, recdbl, 0, "recursive doubling: 1 + log n steps; L + L log n") \
+    X(EXSCAN, exscan, linear, 0, "one after the other: n-1 steps; L") \
+    X(GATHER, gather, binomial, FRD_ALGO_REGULAR, "binomial tree: log n steps; L/2") \
+    X(GATHER, gather, linear, 0, "the root receives all: 1 step of n-1 receives; L/n") \
+    X(SCATTER, scatter, binomial, FRD_ALGO_REGULAR, "binomial tree: log n steps; L(n-1)/n") \
+    X(SCATTER, scatter, linear, 0, "the root sends all: 1 step of n-1 sends; L(n-1)/n") \
+    X(ALLGATHER, allgather, bruck, FRD_ALGO_REGULAR, "Bruck: log n steps for any n; L(n-1)/n") \
+    X(ALLGATHER, allgather, recdbl, FRD_ALGO_REGULAR | FRD_ALGO_POW2, \
+      "recursive doubling: log n steps; L(n-1)/n") \
+    X(ALLGATHER, allgather, ring, 0, "ring: n-1 steps; L(n-1)/n") \
+    X(ALLGATHER, allgather, linear, 0, "everybody to everybody: 1 step of n-1 sends; L(n-1)/n") \
+    X(REDUCE_SCATTER, reduce_scatter, rechalf, FRD_ALGO_COMMUTATIVE, \
+      "recursive halving: log n steps; L(n-1)/n") \
+    X(REDUCE_SCATTER, reduce_scatter, ring, FRD_ALGO_COMMUTATIVE, "ring: n-1 steps; L(n-1)/n") \
+    X(REDUCE_SCATTER, reduce_scatter, pairwise, 0, "direct exchange: 1 step of n-1 sends; L(n-1)/n") \
+    X(ALLTOALL, alltoall, bruck, FRD_ALGO_REGULAR, "Bruck: log n steps for any n; L/2 log n") \
+    X(ALLTOALL, alltoall, pairwise, 0, "pairwise exchange: n-1 steps; L(n-1)/n") \
+    X(ALLTOALL, alltoall, linear, 0, "everybody to everybody: 1 step of n-1 sends; L(n-1)/n") \
+    X(BARRIER, barrier, dissemination, 0, "dissemination: log n steps; log n bytes") \
+    X(BARRIER, barrier, linear, 0, "through the first rank: 2 steps; n-1 bytes")
 
 #define FRD_ALGO_DECLARE(COLL, coll, name, flags, text) frd_algo_fn frd_##coll##_##name;
 FRD_ALGO_TABLE(FRD_ALGO_DECLARE)
@@ -134,19 +148,24 @@ const frd_algo *frd_rules_select(const frd_rules *rules, const frd_choice *choic
 /* For fedrdma-info: the rules in order of precedence as text lines, "" after the last. */
 void frd_rules_line(const frd_rules *rules, size_t index, char *line, size_t bytes);
 
-/* One call, as the API understood it; lengths in bytes. */
+/* One call, as the API understood it; lengths in bytes. Blocks are irregular where the call is a ...v
+ * function or reduce_scatter: then len and stride are 0, also where only the root has the arrays. */
 typedef struct frd_call {
     int coll;
     int type, op;
-    bool commutative, in_place, weighted;
-    int root;
-    size_t len;  /* vector length, or one block's; for fragments, that of the fragment */
-    size_t slen, rlen; /* our own block's length where blocks are irregular (gatherv, scatterv) */
-    size_t stride; /* of equal blocks: the whole block's length */
-    const size_t *soffs, *slens, *roffs, *rlens; /* irregular blocks, or NULL */
+    bool commutative, in_place, weighted; /* in_place counts at the root only, where MPI has it so */
+    int root;                             /* index in the group */
+    size_t len;        /* vector length, or one block's; for fragments, that of the fragment */
+    size_t slen, rlen; /* irregular: length of the block that we send (gather, allgather) or receive (scatter,
+                          reduce_scatter) */
+    size_t stride;     /* of equal blocks: the whole block's length */
+    const size_t *soffs, *slens; /* irregular blocks of scatter, alltoall, reduce_scatter, or NULL */
+    const size_t *roffs, *rlens; /* irregular blocks of gather, alltoall, allgather, or NULL */
 } frd_call;
 
-/* Records `call` for group `g` with `algo`; average and weighted average are made of it here. */
+/* Records `call` for group `g` with `algo`; average and weighted average are made of it here. The buffers are
+ * bound as FRD_SPACE_SEND and FRD_SPACE_RECV; in place all data is in RECV, except that a scatter has it in
+ * SEND. A broadcast's buffer is RECV. Weighted: FRD_SPACE_ARG holds our weight, f64. */
 int frd_coll_record(const frd_algo *algo, const frd_call *call, const frd_group *g, frd_story *story,
                     frd_graph **graph);
 
