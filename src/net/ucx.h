@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * ucx.h - the parts of the UCX transport among themselves (nobody else includes this).
+ *
+ *   ucx.c          the transport's table; open, connect, progress, sleep, close
+ *   ucx_worker.c   UCX's configuration, context and worker
+ *   ucx_process.c  what UCX does to a process: its log lines, its crash handlers
+ *   ucx_peer.c     one peer: its endpoint, what waits to be sent to it, its loss
+ *   ucx_send.c     sending: eager, offered, pieces; taking a send back
+ *   ucx_recv.c     arrivals, and receiving what was offered
+ *   ucx_memory.c   registered memory
+ *
+ * UCX calls back only from within its own calls. Callbacks change lists and counters and queue what is to be
+ * sent; sending, connecting and closing happen after UCX has returned (frd_ucx.inside). */
+#ifndef FRD_NET_UCX_H
+#define FRD_NET_UCX_H
+
+#include <sys/queue.h>
+#include <ucp/api/ucp.h>
+
+#include "base/mem.h"
+#include "net/match.h"
+#include "net/net.h"
+#include "net/slots.h"
+#include "net/ucx_wire.h"
+
+typedef struct frd_ucx frd_ucx;
+typedef struct frd_ucx_peer frd_ucx_peer;
+typedef struct frd_ucx_op frd_ucx_op;
+TAILQ_HEAD(frd_ucx_ops, frd_ucx_op);
+TAILQ_HEAD(frd_ucx_peers, frd_ucx_peer);
+
+enum frd_ucx_op_kind {
+    FRD_UCX_OP_NOTE,    /* a message of the protocol's own: header only */
+    FRD_UCX_OP_SEND,    /* a message in one UCX request: eager, or UCX's rendezvous */
+    FRD_UCX_OP_OFFERED, /* a message that waits for CLEAR */
+    FRD_UCX_OP_STREAM,  /* a message on its way in pieces */
+    FRD_UCX_OP_PIECE,   /* one of them */
+    FRD_UCX_OP_ARRIVED, /* a peer's offer that has not met its receive */
+    FRD_UCX_OP_FETCH,   /* a receive that UCX's rendezvous fills */
+    FRD_UCX_OP_GATHER   /* a receive that pieces fill */
+};
+
+/* Something in flight; from a pool. A message's operation ends (done()) when `ending` is set and no UCX
+ * request uses its buffer any more (`busy` is 0). */
+struct frd_ucx_op {
+    TAILQ_ENTRY(frd_ucx_op) link;  /* messages: in the peer's sends, receives or offers */
+    TAILQ_ENTRY(frd_ucx_op) queue; /* outbox, stream, arrived, or endings: never in two at once */
+    frd_ucx_peer *peer;
+    frd_msg *msg;         /* NULL: note, piece, arrived */
+    frd_ucx_op *whole;    /* piece: its message */
+    void *descriptor;     /* arrived: UCX's handle of the payload; NULL: the peer sends pieces */
+    uint64_t id, peer_id; /* slots.h: ours (0: none), the peer's */
+    size_t offset_bytes;  /* stream, gather: how far it is */
+    uint64_t give_up_ns;  /* when an end that needs the peer is forced; 0: no such */
+    unsigned busy;
+    int rc; /* while ending */
+    enum frd_ucx_op_kind kind;
+    bool ending, withdrawn;
+    frd_ucx_wire wire; /* sent as it is: must live as long as UCX's request */
+};
+
+struct frd_ucx_peer {
+    frd_ucx *net;
+    int rank;
+    ucp_ep_h ep; /* NULL: not needed yet, or closed */
+    bool active;   /* in net->active: there is something to do */
+    bool wanted;   /* it wrote to us, so we want to know when it dies: needs an endpoint */
+    bool broken;   /* not usable any more; goes on to lost when UCX has returned */
+    bool lost;     /* nothing goes to it and nothing comes from it any more */
+    bool left;     /* said goodbye */
+    bool withdrew; /* some of its offers: they may have descriptors to be released */
+    bool reported; /* env.peer_lost was called */
+    const char *why;
+    size_t window_bytes, credit_bytes; /* eager bytes that may wait there: in all, and still */
+    size_t owed_bytes;                 /* eager bytes from it that we have consumed and not told */
+    unsigned pieces;                   /* in flight */
+    struct frd_ucx_ops sends, receives, offers;
+    struct frd_ucx_ops outbox, stream;
+    TAILQ_ENTRY(frd_ucx_peer) active_link;
+    _Alignas(8) char address[]; /* UCX's, from its card */
+};
+
+typedef struct frd_ucx_region {
+    const char *start;
+    size_t bytes;
+    ucp_mem_h memh;
+} frd_ucx_region;
+
+struct frd_ucx {
+    frd_net base;
+    frd_net_env env;
+    ucp_context_h context;
+    ucp_worker_h worker;
+    frd_ucx_card *card;
+    frd_ucx_peer **peer; /* by rank; NULL: not reached by us */
+    int epoll, timer;    /* timer: for endings */
+    uint64_t timer_ns;   /* what it is set to; 0: off */
+    bool pieces;         /* large messages go in pieces, not by UCX's rendezvous */
+    bool inside;         /* UCX is on the stack */
+    bool closing;
+    unsigned left;     /* peers that said goodbye */
+    unsigned requests; /* UCX's, in flight */
+    struct frd_ucx_peers active;
+    struct frd_ucx_ops arrived; /* offers that came since UCX returned */
+    struct frd_ucx_ops endings; /* ends that wait for UCX or the peer, earliest give_up_ns first */
+    frd_slots out, in;          /* ids of messages offered, of receives filled by pieces */
+    frd_pool ops;
+    frd_ucx_region *region;
+    size_t regions;
+};
+
+/* ---- ucx_worker.c ---- */
+int frd_ucx_worker_open(frd_ucx *net, frd_story *story);
+void frd_ucx_worker_close(frd_ucx *net); /* half-open is fine */
+
+/* ---- ucx_process.c ---- */
+/* From now on, until _leave(what _enter returned), UCX's own warnings on this thread go to `log`. */
+const frd_log *frd_ucx_log_enter(const frd_log *log);
+void frd_ucx_log_leave(const frd_log *outer);
+
+/* ---- ucx_peer.c ---- */
+frd_ucx_op *frd_ucx_op_new(frd_ucx_peer *peer, enum frd_ucx_op_kind kind); /* NULL: out of memory */
+void frd_ucx_op_free(frd_ucx_op *op);
+/* Ends a message now; op is gone. */
+void frd_ucx_op_end(frd_ucx_op *op, int rc);
+/* Ends a message with `rc` as soon as UCX has let go of its buffer. Within `limit_ns` that is forced. */
+void frd_ucx_op_end_soon(frd_ucx_op *op, int rc, uint64_t limit_ns);
+/* Ends every message whose limit has passed, by breaking its peer. Returns their number. */
+int frd_ucx_give_up(frd_ucx *net);
+
+/* Queues op->wire (with op->msg's payload for a SEND) for the peer, and sends it when UCX is not inside. */
+void frd_ucx_post(frd_ucx_op *op);
+/* Posts a header without payload. Failing to is the end of the peer: the protocol would stall. */
+void frd_ucx_note(frd_ucx_peer *peer, enum frd_ucx_kind kind, uint64_t id, uint64_t arg);
+void frd_ucx_kick(frd_ucx_peer *peer);
+/* Notes that `len` eager bytes from the peer were consumed, and tells it when it is time. */
+void frd_ucx_owe(frd_ucx_peer *peer, size_t len);
+/* Does what kicked peers want. Returns their number. */
+int frd_ucx_run(frd_ucx *net);
+void frd_ucx_run_peer(frd_ucx_peer *peer);
+/* The peer is not usable any more; `why` is static text. */
+void frd_ucx_break(frd_ucx_peer *peer, const char *why);
+void frd_ucx_report(frd_ucx_peer *peer, const char *why);
+/* Did the peer leave while we want something from it: a receive, or that it takes an offer? */
+bool frd_ucx_deserted(const frd_ucx_peer *peer);
+/* Closes the endpoint: by force at once, else when everything sent is out (a request of net->requests). */
+void frd_ucx_disconnect(frd_ucx_peer *peer, bool force);
+
+/* ---- ucx_send.c ---- */
+void frd_ucx_send(frd_net *base, frd_msg *msg);
+void frd_ucx_cancel(frd_net *base, frd_msg *msg);
+/* Hands op to UCX; its endpoint is there. */
+void frd_ucx_submit(frd_ucx_op *op);
+/* Keeps pieces flowing to the peer. */
+void frd_ucx_pump(frd_ucx_peer *peer);
+void frd_ucx_on_clear(frd_ucx_peer *peer, const frd_ucx_wire *wire);
+void frd_ucx_on_refuse(frd_ucx_peer *peer, const frd_ucx_wire *wire);
+
+/* ---- ucx_recv.c ---- */
+ucs_status_t frd_ucx_on_arrival(void *arg, const void *header, size_t header_bytes, void *data, size_t len,
+                                const ucp_am_recv_param_t *param);
+/* Brings the offers that arrived to the match table. Returns their number. */
+int frd_ucx_match_offers(frd_ucx *net);
+void frd_ucx_release_withdrawn(frd_ucx_peer *peer);
+void frd_ucx_accept(frd_net *base, frd_msg *msg, const frd_offer *offer);
+void frd_ucx_refuse(frd_net *base, const frd_offer *offer);
+
+/* ---- ucx_memory.c ---- */
+int frd_ucx_mem_add(frd_net *base, void **memory, size_t bytes, frd_story *story);
+void frd_ucx_mem_remove(frd_net *base, void *memory, size_t bytes);
+void frd_ucx_mem_close(frd_ucx *net);
+/* Adds the handle of registered memory to a request's parameters where `buf` lies in such. */
+void frd_ucx_mem_use(const frd_ucx *net, const void *buf, size_t len, ucp_request_param_t *param);
+
+#endif

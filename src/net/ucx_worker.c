@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * ucx_worker.c - UCX's configuration, context and worker, and our card.
+ *
+ * Options come from three places, the later winning: UCX's own variables (UCX_NET_DEVICES and so on: they are
+ * the site's word about the machine), the defaults below, and FEDRDMA_UCX_* (FEDRDMA_UCX_TLS=rc,ud). So a
+ * UCX_TLS meant for an MPI beside us has no effect here, nor have ours on the MPI. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/ucx.h"
+
+static const struct {
+    const char *variable, *name, *value;
+} defaults[] = {
+    /* Inside a node we have our own transport. UCX's would also take two network namespaces of one host for
+     * one node. */
+    { "FEDRDMA_UCX_TLS", "TLS", "^sm,self" },
+    /* A piece (ucx_send.c) is one segment: the sender's kernel reads it from the user's buffer, and the
+     * receiver's copy into the user's buffer is the only one. UCX's 8k and 64k cost a third of the rate. */
+    { "FEDRDMA_UCX_TCP_TX_SEG_SIZE", "TCP_TX_SEG_SIZE", "64k" },
+    { "FEDRDMA_UCX_TCP_RX_SEG_SIZE", "TCP_RX_SEG_SIZE", "256k" },
+};
+
+static int fail(frd_story *story, const char *what, ucs_status_t status)
+{
+    const int rc = status == UCS_ERR_NO_MEMORY ? FEDRDMA_ERR_NOMEM : FEDRDMA_ERR_NET;
+
+    return frd_fail(story, rc,
+                    "UCX cannot %s: %s; `ucx_info -d` lists what it can use, FEDRDMA_UCX_TLS and "
+                    "FEDRDMA_UCX_NET_DEVICES choose from it",
+                    what, ucs_status_string(status));
+}
+
+static int configure(ucp_config_t *config, frd_story *story)
+{
+    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
+        const char *const named = frd_conf_getenv(defaults[i].variable);
+        ucs_status_t status;
+
+        if (named != NULL && named[0] != '\0')
+            continue;
+        status = ucp_config_modify(config, defaults[i].name, defaults[i].value);
+        if (status != UCS_OK)
+            return fail(story, "take its options", status);
+    }
+    return FEDRDMA_OK;
+}
+
+static int open_context(frd_ucx *net, frd_story *story)
+{
+    const ucp_params_t params = {
+        .field_mask = UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_ESTIMATED_NUM_EPS | UCP_PARAM_FIELD_NAME,
+        .features = UCP_FEATURE_AM | UCP_FEATURE_WAKEUP,
+        .estimated_num_eps = (size_t)net->env.size,
+        .name = "fedrdma",
+    };
+    ucp_config_t *config;
+    ucs_status_t status = ucp_config_read("FEDRDMA", NULL, &config);
+    int rc;
+
+    if (status != UCS_OK)
+        return fail(story, "read its options", status);
+    rc = configure(config, story);
+    if (rc == FEDRDMA_OK) {
+        status = ucp_init(&params, config, &net->context);
+        if (status != UCS_OK)
+            rc = fail(story, "start", status);
+    }
+    ucp_config_release(config);
+    return rc;
+}
+
+/* Does the context have anything but TCP? UCX has no call that tells, so this reads what it prints for people:
+ * "#      resource 0  :  md 0  dev 0  flags -- tcp/lo". When that changes we believe in fast hardware, and large
+ * messages go by UCX's rendezvous: slower over TCP, but right. */
+static bool only_tcp(ucp_context_h context)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *stream = open_memstream(&text, &bytes);
+    size_t resources = 0, tcp = 0;
+
+    if (stream == NULL)
+        return false;
+    ucp_context_print_info(context, stream);
+    if (fclose(stream) == 0) {
+        for (const char *at = text; (at = strstr(at, " resource ")) != NULL; at++) {
+            const char *const slash = strchr(at, '/');
+
+            resources++;
+            tcp += slash != NULL && slash - at > 4 && memcmp(slash - 4, " tcp", 4) == 0;
+        }
+    }
+    free(text);
+    return resources > 0 && resources == tcp;
+}
+
+static int choose_large(frd_ucx *net, frd_story *story)
+{
+    const char *const word = net->env.conf->ucx_large;
+
+    if (strcmp(word, "pieces") != 0 && strcmp(word, "rendezvous") != 0 && strcmp(word, "auto") != 0)
+        return frd_fail(story, FEDRDMA_ERR_INVALID,
+                        "option ucx_large is \"%s\"; it can be auto, rendezvous or pieces", word);
+    net->pieces = strcmp(word, "pieces") == 0 || (strcmp(word, "auto") == 0 && only_tcp(net->context));
+    return FEDRDMA_OK;
+}
+
+static int open_worker(frd_ucx *net, frd_story *story)
+{
+    const ucp_worker_params_t params = {
+        /* One thread at a time, but not always the same one (option threads=multiple). */
+        .field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE,
+        .thread_mode = UCS_THREAD_MODE_SERIALIZED,
+    };
+    const ucp_am_handler_param_t handler = {
+        .field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB |
+                      UCP_AM_HANDLER_PARAM_FIELD_ARG,
+        .id = 0,
+        .cb = frd_ucx_on_arrival,
+        .arg = net,
+    };
+    ucs_status_t status = ucp_worker_create(net->context, &params, &net->worker);
+
+    if (status != UCS_OK)
+        return fail(story, "make a worker", status);
+    status = ucp_worker_set_am_recv_handler(net->worker, &handler);
+    return status == UCS_OK ? FEDRDMA_OK : fail(story, "receive active messages", status);
+}
+
+static int make_card(frd_ucx *net, frd_story *story)
+{
+    ucp_address_t *address;
+    size_t bytes;
+    ucs_status_t status = ucp_worker_get_address(net->worker, &address, &bytes);
+    int rc = FEDRDMA_OK;
+
+    if (status != UCS_OK)
+        return fail(story, "tell its address", status);
+    net->card = frd_calloc(1, sizeof(*net->card) + bytes);
+    if (net->card == NULL) {
+        rc = frd_fail(story, FEDRDMA_ERR_NOMEM, "%zu bytes for UCX's address", bytes);
+    } else {
+        *net->card = (frd_ucx_card){ .magic = FRD_UCX_MAGIC,
+                                     .address_bytes = (uint32_t)bytes,
+                                     .window_bytes = net->env.conf->eager_credit };
+        memcpy(net->card + 1, address, bytes);
+    }
+    ucp_worker_release_address(net->worker, address);
+    return rc;
+}
+
+int frd_ucx_worker_open(frd_ucx *net, frd_story *story)
+{
+    sigset_t all, before;
+    int rc;
+
+    /* UCX's asynchronous thread inherits the mask: the application's signals are not its business. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = open_context(net, story);
+    if (rc == FEDRDMA_OK)
+        rc = choose_large(net, story);
+    if (rc == FEDRDMA_OK)
+        rc = open_worker(net, story);
+    if (rc == FEDRDMA_OK)
+        rc = make_card(net, story);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+void frd_ucx_worker_close(frd_ucx *net)
+{
+    if (net->worker != NULL)
+        ucp_worker_destroy(net->worker);
+    if (net->context != NULL)
+        ucp_cleanup(net->context);
+    frd_free(net->card);
+    net->worker = NULL;
+    net->context = NULL;
+    net->card = NULL;
+}
