@@ -53,7 +53,7 @@ static frd_ref all_of(const frd_call *c, int space, const frd_blocks *blocks, in
     if (blocks->offs == NULL)
         return at(c, space, 0, (size_t)(n - 1) * blocks->stride + blocks->len);
     for (int i = 0; i < n; i++)
-        end = frd_max_size(end, blocks->offs[i] + blocks->lens[i]);
+        end = blocks->lens[i] > 0 ? frd_max_size(end, blocks->offs[i] + blocks->lens[i]) : end;
     return at(c, space, 0, end);
 }
 
@@ -111,6 +111,10 @@ static void io_alltoall(const frd_call *c, const frd_group *g, frd_io *io)
     io->dblk = blocks_of(c, c->roffs, c->rlens);
     io->src = all_of(c, FRD_SPACE_SEND, &io->sblk, g->size);
     io->dst = all_of(c, FRD_SPACE_RECV, &io->dblk, g->size);
+    if (c->in_place) {
+        io->sblk = io->dblk;
+        io->src = io->dst;
+    }
 }
 
 static void io_nothing(const frd_call *c, const frd_group *g, frd_io *io)
@@ -180,6 +184,21 @@ static void record_weighted(frd_sched *s, const frd_algo *algo, const frd_group 
     }
 }
 
+/* Blocks that are sent from where others arrive would make every receive wait for a send of the same bytes, on
+ * both sides: a deadlock. So they are sent from a copy, packed where the blocks are equal (a fragment's stride
+ * spans the whole buffer). */
+static void record_alltoall_in_place(frd_sched *s, const frd_algo *algo, const frd_group *g, frd_io *io)
+{
+    const bool equal = io->sblk.offs == NULL;
+    const size_t stride = equal ? io->sblk.len : 0;
+
+    io->src = frd_tmp(s, equal ? stride * (size_t)g->size : io->dst.len);
+    io->sblk.stride = stride;
+    for (int i = 0; i < g->size; i++)
+        frd_copy(s, frd_src_block(io, i), frd_dst_block(io, i));
+    algo->fn(s, g, io);
+}
+
 /* ---- recording ---- */
 
 /* What the selection rules see to; here so that a wrong selection is an error and not a wrong result. Returns
@@ -192,7 +211,7 @@ static const char *unfit(const frd_algo *algo, const frd_call *c, const frd_grou
         return "is for another collective";
     if ((algo->flags & FRD_ALGO_POW2) != 0 && (g->size & (g->size - 1)) != 0)
         return "is for powers of two only";
-    if ((algo->flags & FRD_ALGO_REGULAR) != 0 && (c->soffs != NULL || c->roffs != NULL))
+    if ((algo->flags & FRD_ALGO_REGULAR) != 0 && c->irregular)
         return "is for equal blocks only";
     if ((algo->flags & FRD_ALGO_COMMUTATIVE) != 0 && !builtin && !c->commutative)
         return "is for commutative operators only";
@@ -243,6 +262,8 @@ int frd_coll_record(const frd_algo *algo, const frd_call *call, const frd_group 
         record_weighted(s, algo, g, &io);
     else if (kinds[call->coll].reduces && call->op == FEDRDMA_AVG)
         record_average(s, algo, g, &io);
+    else if (call->coll == FRD_COLL_ALLTOALL && call->in_place)
+        record_alltoall_in_place(s, algo, g, &io);
     else
         algo->fn(s, g, &io);
     rc = frd_sched_commit(s, story, graph);

@@ -155,6 +155,7 @@ typedef struct frd_call {
     int type, op;
     bool commutative, in_place, weighted; /* in_place counts at the root only, where MPI has it so */
     int root;                             /* index in the group */
+    bool irregular; /* gatherv and the like; the same on every rank, whatever it knows of the layout */
     size_t len;        /* vector length, or one block's; for fragments, that of the fragment */
     size_t slen, rlen; /* irregular: length of the block that we send (gather, allgather) or receive (scatter,
                           reduce_scatter) */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * comm.h - a communicator's body: its ranks, its schedules, its last error. */
+#ifndef FRD_API_COMM_H
+#define FRD_API_COMM_H
+
+#include "api/cache.h"
+#include "api/context.h"
+#include "api/handle.h"
+
+typedef struct frd_comm {
+    fedrdma_context *ctx;
+    fedrdma_comm *handle;
+    frd_channel channel; /* id, size, rank, world[], silo[] */
+    int *world;          /* rank -> world rank */
+    int *identity;       /* 0, 1, 2, ... : the group of all */
+    int *silo_of, *node_of;
+    int nsilos, nnodes;
+    const char **silo_by_rank; /* names, in ctx->places */
+    frd_cache cache;
+    fedrdma_attr attr;
+    fedrdma_result last;
+    frd_story story;   /* of the last failed call */
+    size_t active;     /* requests in flight */
+    size_t persistent; /* persistent requests, active or not */
+    size_t *lengths;   /* 4 x size: byte offsets and lengths of an irregular call, while it is being made */
+    struct frd_comm *next;
+} frd_comm;
+
+/* The body behind a handle; NULL with *rc set (and published) to INVALID or FINALIZED. `call` names the
+ * public function for the story. */
+frd_comm *frd_comm_of(const fedrdma_comm *handle, const char *call, int *rc);
+
+/* Writes the story of a failed call into comm and this thread's slot, and returns rc. */
+int frd_comm_fail(frd_comm *comm, int rc, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same with the engine's story of the channel. */
+int frd_comm_fail_channel(frd_comm *comm, int rc, const char *call);
+
+/* Makes a communicator of `size` world ranks, of which ours is the rank-th; local. */
+int frd_comm_create(fedrdma_context *ctx, uint32_t id, const int *world, int size, int rank,
+                    frd_comm **comm);
+/* Frees the body; the handle is left to the caller. */
+void frd_comm_destroy(frd_comm *comm);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * context.c - a context's life, who may be in it, and the loop that drives it. */
+#include "api/context.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/comm.h"
+#include "api/options.h"
+#include "api/request.h"
+#include "base/clock.h"
+#include "topo/topo.h"
+
+/* With threads=multiple a thread that sleeps for events must let others in again soon. */
+#define SHARED_SLEEP_NS (1 * FRD_NS_PER_MS)
+
+void frd_context_enter(fedrdma_context *ctx)
+{
+    if (!ctx->shared)
+        return;
+    pthread_mutex_lock(&ctx->lock);
+    const uint64_t mine = ctx->next_ticket++;
+    while (ctx->serving != mine)
+        pthread_cond_wait(&ctx->turn, &ctx->lock);
+    pthread_mutex_unlock(&ctx->lock);
+}
+
+void frd_context_leave(fedrdma_context *ctx)
+{
+    if (!ctx->shared)
+        return;
+    pthread_mutex_lock(&ctx->lock);
+    ctx->serving++;
+    pthread_cond_broadcast(&ctx->turn);
+    pthread_mutex_unlock(&ctx->lock);
+}
+
+void frd_context_drive(fedrdma_context *ctx, const frd_op *op)
+{
+    uint64_t idle_since = 0;
+
+    while (op->state == FRD_OP_ACTIVE) {
+        if (frd_engine_progress(ctx->engine) > 0) {
+            idle_since = 0;
+            continue;
+        }
+        const uint64_t now = frd_now_ns();
+        uint64_t until = frd_engine_deadline(ctx->engine);
+        if (idle_since == 0)
+            idle_since = now;
+        if (ctx->shared && until > now + SHARED_SLEEP_NS)
+            until = now + SHARED_SLEEP_NS;
+        frd_fabric_idle(ctx->fabric, idle_since, until);
+        if (ctx->shared) { /* others' turn */
+            frd_context_leave(ctx);
+            frd_context_enter(ctx);
+        }
+    }
+}
+
+static int boot_exchange(void *boot, const void *mine, void *all, size_t bytes, frd_story *story)
+{
+    return frd_boot_allgather(boot, mine, all, bytes, story);
+}
+
+static int name_place(const fedrdma_context *ctx, frd_place *place, frd_story *story)
+{
+    const frd_conf *conf = &ctx->conf;
+
+    if (strlen(conf->silo) >= FRD_NAME_MAX || strlen(conf->node) >= FRD_NAME_MAX)
+        return frd_fail(story, FEDRDMA_ERR_INVALID,
+                        "FEDRDMA_SILO or FEDRDMA_NODE is longer than %d characters", FRD_NAME_MAX - 1);
+    snprintf(place->silo, sizeof(place->silo), "%s", conf->silo);
+    if (conf->node[0] != '\0')
+        snprintf(place->node, sizeof(place->node), "%s", conf->node);
+    else
+        frd_topo_node_identity(place->node, sizeof(place->node));
+    return FEDRDMA_OK;
+}
+
+static int exchange_places(fedrdma_context *ctx, frd_boot *boot, frd_story *story)
+{
+    frd_place mine = { 0 };
+
+    int rc = name_place(ctx, &mine, story);
+    if (rc == FEDRDMA_OK)
+        rc = frd_boot_allgather(boot, &mine, ctx->places, sizeof(mine), story);
+    for (int i = 0; rc == FEDRDMA_OK && i < ctx->conf.size; i++) {
+        ctx->places[i].silo[FRD_NAME_MAX - 1] = '\0';
+        ctx->places[i].node[FRD_NAME_MAX - 1] = '\0';
+    }
+    return rc;
+}
+
+static int open_fabric(fedrdma_context *ctx, frd_boot *boot, frd_story *story)
+{
+    const frd_fabric_params params = { .conf = &ctx->conf,
+                                       .log = &ctx->log,
+                                       .stat = &ctx->stat,
+                                       .rank = ctx->conf.rank,
+                                       .size = ctx->conf.size,
+                                       .exchange = boot_exchange,
+                                       .exchange_arg = boot,
+                                       .dead = frd_engine_dead,
+                                       .peer_lost = frd_engine_peer_lost,
+                                       .control = frd_engine_control,
+                                       .arg = ctx->engine };
+
+    const int rc = frd_fabric_open(&params, story, &ctx->fabric);
+    if (rc == FEDRDMA_OK)
+        frd_engine_set_fabric(ctx->engine, ctx->fabric);
+    return rc;
+}
+
+static int make_world(fedrdma_context *ctx, frd_story *story)
+{
+    const int size = ctx->conf.size;
+    int *ranks = frd_calloc((size_t)size, sizeof(*ranks));
+    frd_comm *world;
+
+    if (ranks == NULL)
+        return frd_fail(story, FEDRDMA_ERR_NOMEM, "out of memory for %d ranks", size);
+    for (int i = 0; i < size; i++)
+        ranks[i] = i;
+    const int rc = frd_comm_create(ctx, 0, ranks, size, ctx->conf.rank, &world);
+    frd_free(ranks);
+    if (rc != FEDRDMA_OK)
+        return frd_fail(story, rc, "out of memory for a communicator of %d ranks", size);
+    ctx->world = world->handle;
+    ctx->next_comm_id = 1;
+    return FEDRDMA_OK;
+}
+
+static int join(fedrdma_context *ctx, const fedrdma_options *options, frd_story *story)
+{
+    frd_boot *boot = NULL;
+
+    int rc = frd_rules_parse(ctx->conf.algo, story, &ctx->rules);
+    if (rc == FEDRDMA_OK)
+        rc = frd_engine_create(&ctx->conf, &ctx->log, &ctx->stat, &ctx->engine);
+    ctx->places = frd_calloc((size_t)ctx->conf.size, sizeof(*ctx->places));
+    if (rc == FEDRDMA_OK && ctx->places == NULL)
+        rc = frd_fail(story, FEDRDMA_ERR_NOMEM, "out of memory for %d ranks", ctx->conf.size);
+    if (rc == FEDRDMA_OK)
+        rc = frd_boot_open(&ctx->conf, options != NULL ? options->oob : NULL,
+                           options != NULL ? options->oob_arg : NULL, &ctx->log, story, &boot);
+    if (rc == FEDRDMA_OK)
+        rc = exchange_places(ctx, boot, story);
+    if (rc == FEDRDMA_OK)
+        rc = open_fabric(ctx, boot, story);
+    if (rc == FEDRDMA_OK)
+        rc = make_world(ctx, story);
+    frd_boot_close(boot);
+    return rc;
+}
+
+static void forget_memory(fedrdma_context *ctx)
+{
+    while (ctx->memory != NULL) {
+        frd_memory *m = ctx->memory;
+        ctx->memory = m->next;
+        frd_fabric_mem_remove(ctx->fabric, m->start, m->bytes);
+        frd_free(m);
+    }
+}
+
+static void destroy(fedrdma_context *ctx)
+{
+    frd_request_destroy_all(ctx);
+    forget_memory(ctx);
+    frd_fabric_close(ctx->fabric);
+    while (ctx->comms != NULL) {
+        fedrdma_comm *handle = ctx->comms->handle;
+        frd_comm_destroy(ctx->comms);
+        frd_handle_bury(handle);
+    }
+    frd_engine_destroy(ctx->engine);
+    frd_rules_destroy(ctx->rules);
+    for (size_t i = 0; i < ctx->nops; i++)
+        frd_free(ctx->ops[i]);
+    frd_free(ctx->ops);
+    frd_free(ctx->places);
+    frd_pool_free(&ctx->requests);
+    frd_conf_free(&ctx->conf);
+    pthread_cond_destroy(&ctx->turn);
+    pthread_mutex_destroy(&ctx->lock);
+    frd_free(ctx);
+}
+
+int fedrdma_init(const fedrdma_options *options, fedrdma_context **out)
+{
+    frd_story story = { 0 };
+
+    if (out == NULL) {
+        frd_fail(&story, FEDRDMA_ERR_INVALID, "fedrdma_init: context is NULL");
+        frd_story_publish(&story);
+        return FEDRDMA_ERR_INVALID;
+    }
+    fedrdma_context *ctx = frd_calloc(1, sizeof(*ctx));
+    if (ctx == NULL)
+        return FEDRDMA_ERR_NOMEM;
+    pthread_mutex_init(&ctx->lock, NULL);
+    pthread_cond_init(&ctx->turn, NULL);
+    frd_pool_init(&ctx->requests, frd_request_bytes());
+
+    int rc = frd_options_resolve(options, &ctx->conf, &ctx->log, &story);
+    story.log = &ctx->log;
+    if (rc == FEDRDMA_OK) {
+        ctx->shared = strcmp(ctx->conf.threads, "multiple") == 0;
+        rc = join(ctx, options, &story);
+    }
+    if (rc != FEDRDMA_OK) {
+        frd_story_publish(&story);
+        destroy(ctx);
+        return rc;
+    }
+    *out = ctx;
+    return FEDRDMA_OK;
+}
+
+/* The others' last messages, bounded; what fails here has no consequence any more. */
+static void part(fedrdma_context *ctx)
+{
+    const uint64_t until = frd_now_ns() + ctx->conf.finalize_timeout;
+    const fedrdma_attr brief = { .deadline_ns = ctx->conf.finalize_timeout };
+    frd_comm *world = ctx->world->comm;
+
+    world->attr = brief;
+    ctx->conf.check = false;
+    if (world->channel.broken == FEDRDMA_OK)
+        fedrdma_barrier(ctx->world);
+
+    uint64_t idle_since = 0;
+    while (frd_engine_pending_control(ctx->engine) > 0 && frd_now_ns() < until) {
+        const bool moved = frd_engine_progress(ctx->engine) > 0;
+        if (moved)
+            idle_since = 0;
+        else if (idle_since == 0)
+            idle_since = frd_now_ns();
+        if (!moved)
+            frd_fabric_idle(ctx->fabric, idle_since, until);
+    }
+}
+
+int fedrdma_finalize(fedrdma_context **context)
+{
+    frd_story story = { 0 };
+
+    if (context == NULL || *context == NULL) {
+        frd_fail(&story, FEDRDMA_ERR_INVALID, "fedrdma_finalize: the context is NULL");
+        frd_story_publish(&story);
+        return FEDRDMA_ERR_INVALID;
+    }
+    fedrdma_context *ctx = *context;
+    if (ctx->active > 0)
+        return frd_comm_fail(ctx->world->comm, FEDRDMA_ERR_BUSY,
+                             "fedrdma_finalize: %zu requests are active; complete them with fedrdma_wait",
+                             ctx->active);
+    part(ctx);
+    destroy(ctx);
+    *context = NULL;
+    return FEDRDMA_OK;
+}
+
+fedrdma_comm *fedrdma_world(const fedrdma_context *ctx)
+{
+    return ctx != NULL ? ctx->world : NULL;
+}
+
+int fedrdma_progress(fedrdma_context *ctx)
+{
+    if (ctx == NULL)
+        return FEDRDMA_ERR_INVALID;
+    frd_context_enter(ctx);
+    frd_engine_progress(ctx->engine);
+    frd_context_leave(ctx);
+    return FEDRDMA_OK;
+}

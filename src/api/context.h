@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * context.h - a context: one rank's membership of one job; and how calls enter and leave it. */
+#ifndef FRD_API_CONTEXT_H
+#define FRD_API_CONTEXT_H
+
+#include <pthread.h>
+
+#include "base/mem.h"
+#include "boot/boot.h"
+#include "collectives/coll.h"
+#include "run/engine.h"
+
+struct frd_comm;
+
+#define FRD_NAME_MAX 64 /* longest silo or node name, with its NUL */
+
+typedef struct frd_user_op {
+    fedrdma_op_fn *fn;
+    void *arg;
+    bool commutative;
+    uint32_t requests; /* that use it */
+} frd_user_op;
+
+/* The first handle of a user's operator. */
+#define FRD_USER_OP_BASE 256
+
+typedef struct frd_memory {
+    struct frd_memory *next;
+    void *start;
+    size_t bytes;
+} frd_memory;
+
+/* What the world knows of each rank. */
+typedef struct frd_place {
+    char silo[FRD_NAME_MAX];
+    char node[FRD_NAME_MAX];
+} frd_place;
+
+struct fedrdma_context {
+    frd_conf conf;
+    frd_log log;
+    frd_stat stat;
+    frd_rules *rules;
+    frd_engine *engine;
+    frd_fabric *fabric;
+    frd_place *places; /* by world rank */
+    fedrdma_comm *world;
+    struct frd_comm *comms; /* all, the world included */
+    uint32_t next_comm_id;
+    frd_user_op **ops; /* by handle - FRD_USER_OP_BASE; NULL: free */
+    size_t nops;
+    frd_memory *memory;
+    frd_pool requests;
+    size_t active; /* requests in flight, blocking calls included */
+    struct fedrdma_request *persistent; /* list of all persistent requests, to free them at the end */
+
+    bool shared; /* threads=multiple: calls take turns by ticket, first come first served */
+    pthread_mutex_t lock;
+    pthread_cond_t turn;
+    uint64_t next_ticket, serving;
+};
+
+/* requests of the context (request.c) */
+size_t frd_request_bytes(void);
+void frd_request_destroy_all(fedrdma_context *ctx); /* the persistent ones, all inactive */
+
+/* At the edge of every call that touches the context; free of cost unless threads=multiple. */
+void frd_context_enter(fedrdma_context *ctx);
+void frd_context_leave(fedrdma_context *ctx);
+
+/* Drives the engine until `op` has ended; inside enter/leave, lets other threads in between. */
+void frd_context_drive(fedrdma_context *ctx, const frd_op *op);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * split.c - communicators from communicators.
+ *
+ * One allgather carries every rank's color, key and next free communicator number. The new number is the
+ * largest offered: no two ranks that share two communicators can ever have both under one number. */
+#include "api/request.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+struct vote {
+    int32_t color, key;
+    uint32_t next_id;
+    int32_t rank;
+};
+_Static_assert(sizeof(struct vote) == 16, "goes on the wire");
+
+static int by_key(const void *a, const void *b)
+{
+    const struct vote *x = a, *y = b;
+
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->rank < y->rank ? -1 : x->rank > y->rank;
+}
+
+/* Members of our color in order; returns their number. */
+static int choose(struct vote *votes, int n, int color)
+{
+    int members = 0;
+
+    for (int i = 0; i < n; i++)
+        if (votes[i].color == color)
+            votes[members++] = votes[i];
+    qsort(votes, (size_t)members, sizeof(*votes), by_key);
+    return members;
+}
+
+static int make(frd_comm *comm, struct vote *votes, struct vote mine, fedrdma_comm **out)
+{
+    fedrdma_context *ctx = comm->ctx;
+    const uint32_t id = ctx->next_comm_id++;
+    frd_comm *made;
+    int rank = -1;
+
+    *out = NULL;
+    if (mine.color == FEDRDMA_UNDEFINED)
+        return FEDRDMA_OK;
+    const int size = choose(votes, comm->channel.size, mine.color);
+    int *world = frd_calloc((size_t)size, sizeof(*world));
+    if (world == NULL)
+        return FEDRDMA_ERR_NOMEM;
+    for (int i = 0; i < size; i++) {
+        world[i] = comm->world[votes[i].rank];
+        if (votes[i].rank == mine.rank)
+            rank = i;
+    }
+    const int rc = frd_comm_create(ctx, id, world, size, rank, &made);
+    frd_free(world);
+    if (rc == FEDRDMA_OK)
+        *out = made->handle;
+    return rc;
+}
+
+static int split(frd_comm *comm, const char *call, int color, int key, fedrdma_comm **out)
+{
+    fedrdma_context *ctx = comm->ctx;
+    const int n = comm->channel.size;
+    struct vote *votes = frd_calloc((size_t)n, sizeof(*votes));
+
+    if (votes == NULL)
+        return frd_comm_fail(comm, FEDRDMA_ERR_NOMEM, "%s: out of memory", call);
+    const struct vote mine = { color, key, ctx->next_comm_id, comm->channel.rank };
+    votes[mine.rank] = mine;
+    int rc = frd_comm_allgather(comm, votes, sizeof(*votes), call);
+    if (rc == FEDRDMA_OK) {
+        for (int i = 0; i < n; i++) {
+            votes[i].rank = i;
+            if (votes[i].next_id > ctx->next_comm_id)
+                ctx->next_comm_id = votes[i].next_id;
+        }
+        rc = make(comm, votes, mine, out);
+        if (rc != FEDRDMA_OK)
+            frd_comm_fail(comm, rc, "%s: out of memory for a communicator", call);
+    }
+    frd_free(votes);
+    return rc;
+}
+
+/* Entering, and what all four check. */
+static int enter(fedrdma_comm *handle, const char *call, fedrdma_comm **out, frd_comm **comm)
+{
+    int rc = FEDRDMA_OK;
+
+    *comm = frd_comm_of(handle, call, &rc);
+    if (*comm == NULL)
+        return rc;
+    if (out == NULL)
+        return frd_comm_fail(*comm, FEDRDMA_ERR_INVALID, "%s: newcomm is NULL", call);
+    frd_context_enter((*comm)->ctx);
+    return FEDRDMA_OK;
+}
+
+int fedrdma_comm_split(fedrdma_comm *handle, int color, int key, fedrdma_comm **out)
+{
+    frd_comm *comm;
+
+    int rc = enter(handle, "comm_split", out, &comm);
+    if (rc != FEDRDMA_OK)
+        return rc;
+    if (color < 0 && color != FEDRDMA_UNDEFINED)
+        rc = frd_comm_fail(comm, FEDRDMA_ERR_INVALID,
+                           "comm_split: color %d is negative; use 0 or more, or FEDRDMA_UNDEFINED", color);
+    else
+        rc = split(comm, "comm_split", color, key, out);
+    frd_context_leave(comm->ctx);
+    return rc;
+}
+
+int fedrdma_comm_split_silo(fedrdma_comm *handle, fedrdma_comm **out)
+{
+    frd_comm *comm;
+
+    int rc = enter(handle, "comm_split_silo", out, &comm);
+    if (rc != FEDRDMA_OK)
+        return rc;
+    rc = split(comm, "comm_split_silo", comm->silo_of[comm->channel.rank], 0, out);
+    frd_context_leave(comm->ctx);
+    return rc;
+}
+
+int fedrdma_comm_split_node(fedrdma_comm *handle, fedrdma_comm **out)
+{
+    frd_comm *comm;
+
+    int rc = enter(handle, "comm_split_node", out, &comm);
+    if (rc != FEDRDMA_OK)
+        return rc;
+    rc = split(comm, "comm_split_node", comm->node_of[comm->channel.rank], 0, out);
+    frd_context_leave(comm->ctx);
+    return rc;
+}
+
+int fedrdma_comm_dup(fedrdma_comm *handle, fedrdma_comm **out)
+{
+    frd_comm *comm;
+
+    int rc = enter(handle, "comm_dup", out, &comm);
+    if (rc != FEDRDMA_OK)
+        return rc;
+    rc = split(comm, "comm_dup", 0, 0, out);
+    if (rc == FEDRDMA_OK)
+        (*out)->comm->attr = comm->attr;
+    frd_context_leave(comm->ctx);
+    return rc;
+}
+
+int fedrdma_comm_free(fedrdma_comm **handle)
+{
+    if (handle == NULL || *handle == NULL)
+        return FEDRDMA_OK;
+    if ((*handle)->magic == FRD_HANDLE_DEAD) {
+        frd_handle_exhume(*handle);
+        *handle = NULL;
+        return FEDRDMA_OK;
+    }
+    int rc = FEDRDMA_OK;
+    frd_comm *comm = frd_comm_of(*handle, "comm_free", &rc);
+    if (comm == NULL)
+        return rc;
+    if (comm->handle == comm->ctx->world)
+        return frd_comm_fail(comm, FEDRDMA_ERR_INVALID,
+                             "comm_free: the world belongs to its context; use fedrdma_finalize");
+    if (comm->active > 0 || comm->persistent > 0)
+        return frd_comm_fail(comm, FEDRDMA_ERR_BUSY,
+                             "comm_free: %zu active and %zu persistent requests use the communicator; "
+                             "complete and free them first",
+                             comm->active, comm->persistent);
+    fedrdma_context *ctx = comm->ctx;
+    frd_context_enter(ctx);
+    fedrdma_comm *own = comm->handle;
+    frd_comm_destroy(comm);
+    own->magic = 0;
+    frd_free(own);
+    frd_context_leave(ctx);
+    *handle = NULL;
+    return FEDRDMA_OK;
+}
