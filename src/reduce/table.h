@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * table.h - template: makes one instruction set's kernels of its functions on a single unit.
+ * Included once, at the end of scalar.c, avx2.c, avx512.c and neon.c.
+ *
+ * The including file has defined
+ *
+ *   FRD_TABLE         the name of the table
+ *   unit              what one step of the loop works on: an element, or a vector of them
+ *   <op>_<type>       unit (unit, unit), for each pair named below
+ *   mul_<type>        unit (unit element, unit factor), and div_<type>, for the floating types
+ *   factor_<type>     unit (double): the factor in the type of the arithmetic
+ *   run, run_scale    the loop around such a function, forced inline: each kernel is one flat loop
+ *   divide            the whole of an integer DIV kernel: divide(type, out, in, factor, count)
+ *
+ * Signed and unsigned integers differ in min and max only and share the rest. */
+
+#define KERNEL(op, tag, type, OP) \
+    static void op##_##tag##_kernel(void *out, const void *a, const void *b, size_t count) \
+    { \
+        run(op##_##tag, (frd_kernel_id){FEDRDMA_##type, FEDRDMA_##OP}, \
+            (frd_span){out, a, b, count}); \
+    }
+#define SCALE(how, tag, type, HOW) \
+    static void how##_##tag##_kernel(void *out, const void *in, double factor, size_t count) \
+    { \
+        run_scale(how##_##tag, factor_##tag(factor), (frd_kernel_id){FEDRDMA_##type, HOW}, \
+                  (frd_span){out, in, NULL, count}); \
+    }
+#define DIVIDE(tag, type) \
+    static void div_##tag##_kernel(void *out, const void *in, double factor, size_t count) \
+    { \
+        divide(FEDRDMA_##type, out, in, factor, count); \
+    }
+
+#define LOGIC_KERNELS(tag, type) \
+    KERNEL(land, tag, type, LAND) \
+    KERNEL(lor, tag, type, LOR) \
+    KERNEL(lxor, tag, type, LXOR)
+#define ORDER_KERNELS(tag, type) \
+    KERNEL(min, tag, type, MIN) \
+    KERNEL(max, tag, type, MAX)
+#define RING_KERNELS(tag, type) \
+    KERNEL(sum, tag, type, SUM) \
+    KERNEL(prod, tag, type, PROD)
+#define INT_KERNELS(utag, utype, itag, itype) \
+    RING_KERNELS(utag, utype) \
+    ORDER_KERNELS(utag, utype) \
+    ORDER_KERNELS(itag, itype) \
+    KERNEL(band, utag, utype, BAND) \
+    KERNEL(bor, utag, utype, BOR) \
+    KERNEL(bxor, utag, utype, BXOR) \
+    LOGIC_KERNELS(utag, utype) \
+    DIVIDE(utag, utype) \
+    DIVIDE(itag, itype)
+#define FLOAT_KERNELS(tag, type) \
+    RING_KERNELS(tag, type) \
+    ORDER_KERNELS(tag, type) \
+    LOGIC_KERNELS(tag, type) \
+    SCALE(mul, tag, type, FRD_SCALE_MUL) \
+    SCALE(div, tag, type, FRD_SCALE_DIV)
+
+INT_KERNELS(u8, U8, i8, I8)
+INT_KERNELS(u16, U16, i16, I16)
+INT_KERNELS(u32, U32, i32, I32)
+INT_KERNELS(u64, U64, i64, I64)
+FLOAT_KERNELS(f16, F16)
+FLOAT_KERNELS(bf16, BF16)
+FLOAT_KERNELS(f32, F32)
+FLOAT_KERNELS(f64, F64)
+
+#define SHARED_ROW(tag) \
+    [FEDRDMA_SUM] = sum_##tag##_kernel, [FEDRDMA_AVG] = sum_##tag##_kernel, \
+    [FEDRDMA_PROD] = prod_##tag##_kernel, [FEDRDMA_LAND] = land_##tag##_kernel, \
+    [FEDRDMA_LOR] = lor_##tag##_kernel, [FEDRDMA_LXOR] = lxor_##tag##_kernel
+#define ORDER_ROW(tag) [FEDRDMA_MIN] = min_##tag##_kernel, [FEDRDMA_MAX] = max_##tag##_kernel
+#define BITS_ROW(tag) \
+    [FEDRDMA_BAND] = band_##tag##_kernel, [FEDRDMA_BOR] = bor_##tag##_kernel, \
+    [FEDRDMA_BXOR] = bxor_##tag##_kernel
+#define INT_ROW(utag, tag) \
+    { \
+        SHARED_ROW(utag), ORDER_ROW(tag), BITS_ROW(utag) \
+    }
+#define FLOAT_ROW(tag) \
+    { \
+        SHARED_ROW(tag), ORDER_ROW(tag) \
+    }
+#define SCALE_ROW(tag) \
+    { \
+        [FRD_SCALE_MUL] = mul_##tag##_kernel, [FRD_SCALE_DIV] = div_##tag##_kernel \
+    }
+#define DIVIDE_ROW(tag) \
+    { \
+        [FRD_SCALE_DIV] = div_##tag##_kernel \
+    }
+
+const frd_kernels FRD_TABLE = {
+    .reduce = {[FEDRDMA_I8] = INT_ROW(u8, i8),
+               [FEDRDMA_I16] = INT_ROW(u16, i16),
+               [FEDRDMA_I32] = INT_ROW(u32, i32),
+               [FEDRDMA_I64] = INT_ROW(u64, i64),
+               [FEDRDMA_U8] = INT_ROW(u8, u8),
+               [FEDRDMA_U16] = INT_ROW(u16, u16),
+               [FEDRDMA_U32] = INT_ROW(u32, u32),
+               [FEDRDMA_U64] = INT_ROW(u64, u64),
+               [FEDRDMA_F16] = FLOAT_ROW(f16),
+               [FEDRDMA_BF16] = FLOAT_ROW(bf16),
+               [FEDRDMA_F32] = FLOAT_ROW(f32),
+               [FEDRDMA_F64] = FLOAT_ROW(f64)},
+    .scale = {[FEDRDMA_I8] = DIVIDE_ROW(i8),
+              [FEDRDMA_I16] = DIVIDE_ROW(i16),
+              [FEDRDMA_I32] = DIVIDE_ROW(i32),
+              [FEDRDMA_I64] = DIVIDE_ROW(i64),
+              [FEDRDMA_U8] = DIVIDE_ROW(u8),
+              [FEDRDMA_U16] = DIVIDE_ROW(u16),
+              [FEDRDMA_U32] = DIVIDE_ROW(u32),
+              [FEDRDMA_U64] = DIVIDE_ROW(u64),
+              [FEDRDMA_F16] = SCALE_ROW(f16),
+              [FEDRDMA_BF16] = SCALE_ROW(bf16),
+              [FEDRDMA_F32] = SCALE_ROW(f32),
+              [FEDRDMA_F64] = SCALE_ROW(f64)},
+};
