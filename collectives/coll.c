@@ -57,13 +57,12 @@ static frd_ref all_of(const frd_call *c, int space, const frd_blocks *blocks, in
     return at(c, space, 0, end);
 }
 
-/* Our own block, where `blocks` may be known to others only, and `given` is its length if it isn't regular.
- */
-static size_t own_bytes(const frd_blocks *blocks, int rank, size_t given)
+/* Our own block; its length is `given` where only the root knows the layout. */
+static size_t own_bytes(const frd_call *c, const frd_blocks *blocks, int rank, size_t given)
 {
-    if (blocks->offs != NULL)
-        return blocks->lens[rank];
-    return frd_max_size(blocks->len, given);
+    if (!c->irregular)
+        return c->len;
+    return blocks->offs == NULL ? given : blocks->lens[rank];
 }
 
 static void io_vector(const frd_call *c, const frd_group *g, frd_io *io)
@@ -84,7 +83,7 @@ static void io_gather(const frd_call *c, const frd_group *g, frd_io *io)
     if (has_dst)
         io->dst = all_of(c, FRD_SPACE_RECV, &io->dblk, g->size);
     io->src = c->in_place && has_dst ? frd_dst_block(io, g->rank)
-                                     : at(c, FRD_SPACE_SEND, 0, own_bytes(&io->dblk, g->rank, c->slen));
+                                     : at(c, FRD_SPACE_SEND, 0, own_bytes(c, &io->dblk, g->rank, c->slen));
 }
 
 static void io_scatter(const frd_call *c, const frd_group *g, frd_io *io)
@@ -95,7 +94,7 @@ static void io_scatter(const frd_call *c, const frd_group *g, frd_io *io)
     if (has_src)
         io->src = all_of(c, FRD_SPACE_SEND, &io->sblk, g->size);
     io->dst = c->in_place && has_src ? frd_src_block(io, g->rank)
-                                     : at(c, FRD_SPACE_RECV, 0, own_bytes(&io->sblk, g->rank, c->rlen));
+                                     : at(c, FRD_SPACE_RECV, 0, own_bytes(c, &io->sblk, g->rank, c->rlen));
 }
 
 static void io_reduce_scatter(const frd_call *c, const frd_group *g, frd_io *io)
@@ -184,9 +183,9 @@ static void record_weighted(frd_sched *s, const frd_algo *algo, const frd_group 
     }
 }
 
-/* Blocks that are sent from where others arrive would make every receive wait for a send of the same bytes, on
- * both sides: a deadlock. So they are sent from a copy, packed where the blocks are equal (a fragment's stride
- * spans the whole buffer). */
+/* Blocks that are sent from where others arrive would make every receive wait for a send of the same bytes,
+ * on both sides: a deadlock. So they are sent from a copy, packed where the blocks are equal (a fragment's
+ * stride spans the whole buffer). */
 static void record_alltoall_in_place(frd_sched *s, const frd_algo *algo, const frd_group *g, frd_io *io)
 {
     const bool equal = io->sblk.offs == NULL;

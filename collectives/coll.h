@@ -148,18 +148,17 @@ const frd_algo *frd_rules_select(const frd_rules *rules, const frd_choice *choic
 /* For fedrdma-info: the rules in order of precedence as text lines, "" after the last. */
 void frd_rules_line(const frd_rules *rules, size_t index, char *line, size_t bytes);
 
-/* One call, as the API understood it; lengths in bytes. Blocks are irregular where the call is a ...v
- * function or reduce_scatter: then len and stride are 0, also where only the root has the arrays. */
+/* One call, as the API understood it; lengths in bytes. The arrays are there where this rank knows the
+ * layout. */
 typedef struct frd_call {
     int coll;
     int type, op;
     bool commutative, in_place, weighted; /* in_place counts at the root only, where MPI has it so */
-    int root;                             /* index in the group */
-    bool irregular; /* gatherv and the like; the same on every rank, whatever it knows of the layout */
-    size_t len;        /* vector length, or one block's; for fragments, that of the fragment */
-    size_t slen, rlen; /* irregular: length of the block that we send (gather, allgather) or receive (scatter,
-                          reduce_scatter) */
-    size_t stride;     /* of equal blocks: the whole block's length */
+    bool irregular; /* blocks: of a ...v function, also where only the root has the arrays; then len is 0 */
+    int root;       /* index in the group */
+    size_t len;     /* vector length, or one block's; for fragments, that of the fragment */
+    size_t stride;  /* of equal blocks: the whole block's length */
+    size_t slen, rlen;           /* irregular: our own block, as sent (gather) or received (scatter) */
     const size_t *soffs, *slens; /* irregular blocks of scatter, alltoall, reduce_scatter, or NULL */
     const size_t *roffs, *rlens; /* irregular blocks of gather, alltoall, allgather, or NULL */
 } frd_call;
