@@ -12,12 +12,10 @@
 
 #include "reduce/kernels.h"
 
-/* ---- datatypes and operators
- * ---------------------------------------------------------------------- */
+/* ---- datatypes and operators ---------------------------------------------------------------------- */
 
 #define COUNT(name, value, ...) +1
-_Static_assert(FRD_NTYPES == 1 FEDRDMA_DATATYPE_TABLE(COUNT),
-               "a datatype without room in the tables");
+_Static_assert(FRD_NTYPES == 1 FEDRDMA_DATATYPE_TABLE(COUNT), "a datatype without room in the tables");
 _Static_assert(FRD_NOPS == 1 FEDRDMA_OP_TABLE(COUNT), "an operator without room in the tables");
 #undef COUNT
 
@@ -26,19 +24,18 @@ static const struct {
     size_t bytes;
     bool is_float;
 } types[FRD_NTYPES] = {
-    [FEDRDMA_I8] = {"i8", 1, false},   [FEDRDMA_I16] = {"i16", 2, false},
-    [FEDRDMA_I32] = {"i32", 4, false}, [FEDRDMA_I64] = {"i64", 8, false},
-    [FEDRDMA_U8] = {"u8", 1, false},   [FEDRDMA_U16] = {"u16", 2, false},
-    [FEDRDMA_U32] = {"u32", 4, false}, [FEDRDMA_U64] = {"u64", 8, false},
-    [FEDRDMA_F16] = {"f16", 2, true},  [FEDRDMA_BF16] = {"bf16", 2, true},
-    [FEDRDMA_F32] = {"f32", 4, true},  [FEDRDMA_F64] = {"f64", 8, true},
+    [FEDRDMA_I8] = { "i8", 1, false },   [FEDRDMA_I16] = { "i16", 2, false },
+    [FEDRDMA_I32] = { "i32", 4, false }, [FEDRDMA_I64] = { "i64", 8, false },
+    [FEDRDMA_U8] = { "u8", 1, false },   [FEDRDMA_U16] = { "u16", 2, false },
+    [FEDRDMA_U32] = { "u32", 4, false }, [FEDRDMA_U64] = { "u64", 8, false },
+    [FEDRDMA_F16] = { "f16", 2, true },  [FEDRDMA_BF16] = { "bf16", 2, true },
+    [FEDRDMA_F32] = { "f32", 4, true },  [FEDRDMA_F64] = { "f64", 8, true },
 };
 
 static const char *const ops[FRD_NOPS] = {
-    [FEDRDMA_SUM] = "sum", [FEDRDMA_AVG] = "avg",   [FEDRDMA_PROD] = "prod",
-    [FEDRDMA_MIN] = "min", [FEDRDMA_MAX] = "max",   [FEDRDMA_BAND] = "band",
-    [FEDRDMA_BOR] = "bor", [FEDRDMA_BXOR] = "bxor", [FEDRDMA_LAND] = "land",
-    [FEDRDMA_LOR] = "lor", [FEDRDMA_LXOR] = "lxor",
+    [FEDRDMA_SUM] = "sum",   [FEDRDMA_AVG] = "avg",   [FEDRDMA_PROD] = "prod", [FEDRDMA_MIN] = "min",
+    [FEDRDMA_MAX] = "max",   [FEDRDMA_BAND] = "band", [FEDRDMA_BOR] = "bor",   [FEDRDMA_BXOR] = "bxor",
+    [FEDRDMA_LAND] = "land", [FEDRDMA_LOR] = "lor",   [FEDRDMA_LXOR] = "lxor",
 };
 
 static bool type_known(int type)
@@ -68,12 +65,10 @@ const char *frd_op_name(int op)
 
 bool frd_op_fits(int op, int type)
 {
-    return op > 0 && op < FRD_NOPS && type_known(type) &&
-           frd_kernels_scalar.reduce[type][op] != NULL;
+    return op > 0 && op < FRD_NOPS && type_known(type) && frd_kernels_scalar.reduce[type][op] != NULL;
 }
 
-/* ---- the instruction set
- * -------------------------------------------------------------------------- */
+/* ---- the instruction set -------------------------------------------------------------------------- */
 
 typedef struct isa {
     const char *name;
@@ -92,8 +87,7 @@ static bool has_avx2(void)
 {
     unsigned a, b, c = 0, d; /* clang 14's builtin does not know f16c */
 
-    return __builtin_cpu_supports("avx2") && __get_cpuid(1, &a, &b, &c, &d) != 0 &&
-           (c & bit_F16C) != 0;
+    return __builtin_cpu_supports("avx2") && __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
 }
 
 static bool has_avx512(void)
@@ -106,12 +100,12 @@ static bool has_avx512(void)
 /* Best first; scalar is last and always usable. */
 static const isa isas[] = {
 #if defined(__x86_64__)
-    {"avx512", &frd_kernels_avx512, has_avx512},
-    {"avx2", &frd_kernels_avx2, has_avx2},
+    { "avx512", &frd_kernels_avx512, has_avx512 },
+    { "avx2", &frd_kernels_avx2, has_avx2 },
 #elif defined(__aarch64__) && !defined(__AARCH64EB__)
-    {"neon", &frd_kernels_neon, always},
+    { "neon", &frd_kernels_neon, always },
 #endif
-    {"scalar", &frd_kernels_scalar, always},
+    { "scalar", &frd_kernels_scalar, always },
 };
 
 /* The CPU table: the one in use. Found at the first call, because the question can trap to a

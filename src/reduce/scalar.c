@@ -9,8 +9,7 @@ typedef unit unit_fn(unit a, unit b);
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* ---- one element
- * ---------------------------------------------------------------------------------- */
+/* ---- one element ---------------------------------------------------------------------------------- */
 
 /* Integers: the store cuts to the width, so that one function serves all. */
 #define INT_UNITS(bits) \
@@ -135,8 +134,7 @@ FLOAT_UNITS(bf16, f32, bf16_value, frd_bf16_of, f32_value, f32_rounded)
 FLOAT_UNITS(f32, f32, f32_value, frd_f32_bits, f32_value, f32_rounded)
 FLOAT_UNITS(f64, f64, frd_f64_of, frd_f64_bits, frd_f64_of, frd_f64_bits)
 
-/* ---- the loops
- * ------------------------------------------------------------------------------------ */
+/* ---- the loops ------------------------------------------------------------------------------------ */
 
 INLINE unit load(const void *base, size_t i, size_t width)
 {

@@ -17,14 +17,13 @@
 #define KERNEL(op, tag, type, OP) \
     static void op##_##tag##_kernel(void *out, const void *a, const void *b, size_t count) \
     { \
-        run(op##_##tag, (frd_kernel_id){FEDRDMA_##type, FEDRDMA_##OP}, \
-            (frd_span){out, a, b, count}); \
+        run(op##_##tag, (frd_kernel_id){ FEDRDMA_##type, FEDRDMA_##OP }, (frd_span){ out, a, b, count }); \
     }
 #define SCALE(how, tag, type, HOW) \
     static void how##_##tag##_kernel(void *out, const void *in, double factor, size_t count) \
     { \
-        run_scale(how##_##tag, factor_##tag(factor), (frd_kernel_id){FEDRDMA_##type, HOW}, \
-                  (frd_span){out, in, NULL, count}); \
+        run_scale(how##_##tag, factor_##tag(factor), (frd_kernel_id){ FEDRDMA_##type, HOW }, \
+                  (frd_span){ out, in, NULL, count }); \
     }
 #define DIVIDE(tag, type) \
     static void div_##tag##_kernel(void *out, const void *in, double factor, size_t count) \
@@ -94,28 +93,28 @@ FLOAT_KERNELS(f64, F64)
     }
 
 const frd_kernels FRD_TABLE = {
-    .reduce = {[FEDRDMA_I8] = INT_ROW(u8, i8),
-               [FEDRDMA_I16] = INT_ROW(u16, i16),
-               [FEDRDMA_I32] = INT_ROW(u32, i32),
-               [FEDRDMA_I64] = INT_ROW(u64, i64),
-               [FEDRDMA_U8] = INT_ROW(u8, u8),
-               [FEDRDMA_U16] = INT_ROW(u16, u16),
-               [FEDRDMA_U32] = INT_ROW(u32, u32),
-               [FEDRDMA_U64] = INT_ROW(u64, u64),
-               [FEDRDMA_F16] = FLOAT_ROW(f16),
-               [FEDRDMA_BF16] = FLOAT_ROW(bf16),
-               [FEDRDMA_F32] = FLOAT_ROW(f32),
-               [FEDRDMA_F64] = FLOAT_ROW(f64)},
-    .scale = {[FEDRDMA_I8] = DIVIDE_ROW(i8),
-              [FEDRDMA_I16] = DIVIDE_ROW(i16),
-              [FEDRDMA_I32] = DIVIDE_ROW(i32),
-              [FEDRDMA_I64] = DIVIDE_ROW(i64),
-              [FEDRDMA_U8] = DIVIDE_ROW(u8),
-              [FEDRDMA_U16] = DIVIDE_ROW(u16),
-              [FEDRDMA_U32] = DIVIDE_ROW(u32),
-              [FEDRDMA_U64] = DIVIDE_ROW(u64),
-              [FEDRDMA_F16] = SCALE_ROW(f16),
-              [FEDRDMA_BF16] = SCALE_ROW(bf16),
-              [FEDRDMA_F32] = SCALE_ROW(f32),
-              [FEDRDMA_F64] = SCALE_ROW(f64)},
+    .reduce = { [FEDRDMA_I8] = INT_ROW(u8, i8),
+                [FEDRDMA_I16] = INT_ROW(u16, i16),
+                [FEDRDMA_I32] = INT_ROW(u32, i32),
+                [FEDRDMA_I64] = INT_ROW(u64, i64),
+                [FEDRDMA_U8] = INT_ROW(u8, u8),
+                [FEDRDMA_U16] = INT_ROW(u16, u16),
+                [FEDRDMA_U32] = INT_ROW(u32, u32),
+                [FEDRDMA_U64] = INT_ROW(u64, u64),
+                [FEDRDMA_F16] = FLOAT_ROW(f16),
+                [FEDRDMA_BF16] = FLOAT_ROW(bf16),
+                [FEDRDMA_F32] = FLOAT_ROW(f32),
+                [FEDRDMA_F64] = FLOAT_ROW(f64) },
+    .scale = { [FEDRDMA_I8] = DIVIDE_ROW(i8),
+               [FEDRDMA_I16] = DIVIDE_ROW(i16),
+               [FEDRDMA_I32] = DIVIDE_ROW(i32),
+               [FEDRDMA_I64] = DIVIDE_ROW(i64),
+               [FEDRDMA_U8] = DIVIDE_ROW(u8),
+               [FEDRDMA_U16] = DIVIDE_ROW(u16),
+               [FEDRDMA_U32] = DIVIDE_ROW(u32),
+               [FEDRDMA_U64] = DIVIDE_ROW(u64),
+               [FEDRDMA_F16] = SCALE_ROW(f16),
+               [FEDRDMA_BF16] = SCALE_ROW(bf16),
+               [FEDRDMA_F32] = SCALE_ROW(f32),
+               [FEDRDMA_F64] = SCALE_ROW(f64) },
 };

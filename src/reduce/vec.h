@@ -26,8 +26,7 @@ typedef double vec_f64 VECTOR;
 
 typedef unit unit_fn(unit a, unit b);
 
-/* ---- the loops
- * ------------------------------------------------------------------------------------ */
+/* ---- the loops ------------------------------------------------------------------------------------ */
 
 INLINE unit load(const void *base, size_t at)
 {
@@ -83,7 +82,7 @@ INLINE void run_scale(unit_fn *f, unit factor, frd_kernel_id kernel, frd_span s)
     for (size_t at = 0; at < whole; at += FRD_VEC)
         store(s.out, at, f(load(s.a, at), factor));
     if (whole < bytes) {
-        uint8_t rest[FRD_VEC] = {0};
+        uint8_t rest[FRD_VEC] = { 0 };
         memcpy(rest, (const uint8_t *)s.a + whole, bytes - whole);
         store(rest, 0, f(load(rest, 0), factor));
         memcpy((uint8_t *)s.out + whole, rest, bytes - whole);
@@ -96,8 +95,7 @@ INLINE void divide(int type, void *out, const void *in, double factor, size_t co
     frd_kernels_scalar.scale[type][FRD_SCALE_DIV](out, in, factor, count);
 }
 
-/* ---- integers, and the logical operators of all types
- * --------------------------------------------- */
+/* ---- integers, and the logical operators of all types --------------------------------------------- */
 
 /* Where `mask` (all ones or zeros per element) is set, a; elsewhere b. */
 INLINE unit choose(unit mask, unit a, unit b)
