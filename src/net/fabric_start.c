@@ -22,6 +22,8 @@ static const struct known {
     const frd_net_ops *ops;
     bool same_host; /* whom it reaches shares our cores */
 } known[] = {
+    { &frd_net_shm, true },
+    { &frd_net_ucx, false },
     { &frd_net_loop, true },
 };
 

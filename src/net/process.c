@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* At most room - 1 bytes of the file, as a string; "" when it cannot be read. */
@@ -22,22 +23,52 @@ static void read_text(const char *path, char *text, size_t room)
     text[got > 0 ? got : 0] = '\0';
 }
 
-uint64_t frd_process_start(int64_t pid)
+/* Field `number` of /proc/<pid>/stat into `text`; NULL when there is none. */
+static const char *read_stat(int64_t pid, int number, char *text, size_t room)
 {
-    char path[64], text[1024];
+    char path[64];
     const char *at;
 
     snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
-    read_text(path, text, sizeof(text));
+    read_text(path, text, room);
     /* The second field, the name, may hold blanks and parentheses: count from its end. */
     at = strrchr(text, ')');
-    for (int field = 2; at != NULL && field < 22; field++) {
+    for (int field = 2; at != NULL && field < number; field++) {
         at = strchr(at, ' ');
         if (at != NULL)
             at++;
     }
+    return at;
+}
+
+uint64_t frd_process_start(int64_t pid)
+{
+    char text[1024];
+    const char *const at = read_stat(pid, 22, text, sizeof(text));
+
     return at == NULL ? 0 : strtoull(at, NULL, 10);
 }
+
+bool frd_process_alive(int64_t pid, uint64_t start_ticks)
+{
+    char text[1024];
+    const char *const state = read_stat(pid, 3, text, sizeof(text));
+
+    return state != NULL && *state != 'Z' && *state != 'X' && frd_process_start(pid) == start_ticks;
+}
+
+#ifdef SYS_pidfd_open
+int frd_process_watch(int64_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, (pid_t)pid, 0); /* close-on-exec by definition */
+}
+#else
+int frd_process_watch(int64_t pid)
+{
+    (void)pid;
+    return -1;
+}
+#endif
 
 void frd_process_self(frd_process *self)
 {

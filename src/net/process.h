@@ -23,4 +23,10 @@ bool frd_process_same(const frd_process *a, const frd_process *b);
 /* Start time of a process as in start_ticks, 0 when there is no such process (or no /proc). */
 uint64_t frd_process_start(int64_t pid);
 
+/* Is it there, not a zombie, and the one that started then? Reads /proc, about 10 us. */
+bool frd_process_alive(int64_t pid, uint64_t start_ticks);
+
+/* A descriptor that becomes readable when the process ends (a pidfd); -1 where the kernel has none. */
+int frd_process_watch(int64_t pid);
+
 #endif
