@@ -65,6 +65,7 @@ claims() {
 }
 
 # The diff of the two programs as the README shows it, and as it is.
+# shellcheck disable=SC2016 # backquotes of the README
 shown_diff() { sed -n '/^```diff/,/^```$/p' "$example/README.md" | sed '1d;$d'; }
 real_diff() { diff -u --label fedavg_mpi.c --label fedavg.c "$example/fedavg_mpi.c" "$example/fedavg.c"; }
 
