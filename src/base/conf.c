@@ -58,11 +58,11 @@ static const struct {
     const char *(*parse)(const char *text, void *field);
     const char *accepted;
 } kinds[] = {
-    [KIND_INT] = {"int", parse_int, "a whole number"},
-    [KIND_SIZE] = {"size", parse_size, "bytes, or with k, m or g for 2^10, 2^20, 2^30, e.g. 64k"},
-    [KIND_TIME] = {"time", parse_time, "a number with a unit (ns, us, ms, s, m, h), e.g. 30s"},
-    [KIND_BOOL] = {"bool", parse_bool, "1, yes, on, true, or 0, no, off, false"},
-    [KIND_TEXT] = {"text", parse_text, "a text"},
+    [KIND_INT] = { "int", parse_int, "a whole number" },
+    [KIND_SIZE] = { "size", parse_size, "bytes, or with k, m or g for 2^10, 2^20, 2^30, e.g. 64k" },
+    [KIND_TIME] = { "time", parse_time, "a number with a unit (ns, us, ms, s, m, h), e.g. 30s" },
+    [KIND_BOOL] = { "bool", parse_bool, "1, yes, on, true, or 0, no, off, false" },
+    [KIND_TEXT] = { "text", parse_text, "a text" },
 };
 
 /* ---- rows ---- */
@@ -74,8 +74,8 @@ typedef struct option {
     const char *value, *text;
 } option;
 
-#define ROW(kind, name, value, text) {#name, KIND_##kind, offsetof(frd_conf, name), value, text},
-static const option options[] = {FRD_CONF_TABLE(ROW)};
+#define ROW(kind, name, value, text) { #name, KIND_##kind, offsetof(frd_conf, name), value, text },
+static const option options[] = { FRD_CONF_TABLE(ROW) };
 #undef ROW
 #define OPTIONS (sizeof options / sizeof options[0])
 
@@ -157,15 +157,14 @@ static const char *check_threads(const frd_conf *conf)
 
 static const char *check_server(const frd_conf *conf)
 {
-    return strcmp(conf->rendezvous_server, "auto") != 0 &&
-                   strcmp(conf->rendezvous_server, "launcher") != 0
+    return strcmp(conf->rendezvous_server, "auto") != 0 && strcmp(conf->rendezvous_server, "launcher") != 0
                ? "is neither of the two"
                : NULL;
 }
 
 static const char *check_transports(const frd_conf *conf)
 {
-    static const char *const known[] = {"shm", "ucx", "loop"};
+    static const char *const known[] = { "shm", "ucx", "loop" };
     const char *at = conf->transports;
 
     for (;;) {
@@ -214,18 +213,18 @@ static const struct {
     const char *(*check)(const frd_conf *conf);
     const char *accepted;
 } rules[] = {
-    {"rank", check_rank, "0 to size - 1, or -1 to ask the launcher's variables"},
-    {"size", check_size, "1 or more, or -1 to ask the launcher's variables"},
-    {"cache", check_cache, "1 or more"},
-    {"connect_timeout", check_connect_timeout, "a time above 0 with its unit, e.g. 30s"},
-    {"timeout", check_timeout, "a time above 0 with its unit, e.g. 300s"},
-    {"log", check_log, "error, warn, info, debug, or off"},
-    {"threads", check_threads, "single or multiple"},
-    {"rendezvous_server", check_server, "auto or launcher"},
-    {"transports", check_transports, "a list of shm, ucx, loop with commas between, e.g. shm,ucx"},
-    {"job", check_job, ACCEPTED_NAME},
-    {"silo", check_silo, ACCEPTED_NAME},
-    {"node", check_node, ACCEPTED_NAME},
+    { "rank", check_rank, "0 to size - 1, or -1 to ask the launcher's variables" },
+    { "size", check_size, "1 or more, or -1 to ask the launcher's variables" },
+    { "cache", check_cache, "1 or more" },
+    { "connect_timeout", check_connect_timeout, "a time above 0 with its unit, e.g. 30s" },
+    { "timeout", check_timeout, "a time above 0 with its unit, e.g. 300s" },
+    { "log", check_log, "error, warn, info, debug, or off" },
+    { "threads", check_threads, "single or multiple" },
+    { "rendezvous_server", check_server, "auto or launcher" },
+    { "transports", check_transports, "a list of shm, ucx, loop with commas between, e.g. shm,ucx" },
+    { "job", check_job, ACCEPTED_NAME },
+    { "silo", check_silo, ACCEPTED_NAME },
+    { "node", check_node, ACCEPTED_NAME },
 };
 #define RULES (sizeof rules / sizeof rules[0])
 
@@ -260,8 +259,7 @@ static unsigned distance(const char *a, const char *b)
         unsigned diagonal = row[0]++;
 
         for (size_t j = 0; j < n; j++) {
-            const unsigned change =
-                diagonal + (tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]));
+            const unsigned change = diagonal + (tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]));
 
             diagonal = row[j + 1];
             row[j + 1] = min3(change, row[j] + 1, row[j + 1] + 1);
@@ -293,7 +291,7 @@ const char *frd_conf_nearest(const char *name)
 
 int frd_conf_init(frd_conf *conf, frd_story *story)
 {
-    frd_conf next = {0};
+    frd_conf next = { 0 };
 
     for (size_t i = 0; i < OPTIONS; i++) {
         int rc = frd_conf_set(&next, options[i].name, options[i].value, "default", story);
@@ -330,7 +328,7 @@ static int unknown(const char *name, const char *source, frd_story *story)
 /* Makes the text of `field` the conf's own. */
 static int own_text(frd_conf *conf, size_t offset)
 {
-    frd_arena arena = {conf->owned};
+    frd_arena arena = { conf->owned };
     const char *text;
     char *copy;
 
@@ -344,8 +342,7 @@ static int own_text(frd_conf *conf, size_t offset)
     return FEDRDMA_OK;
 }
 
-int frd_conf_set(frd_conf *conf, const char *name, const char *value, const char *source,
-                 frd_story *story)
+int frd_conf_set(frd_conf *conf, const char *name, const char *value, const char *source, frd_story *story)
 {
     const option *o;
     const char *wrong;
@@ -353,8 +350,8 @@ int frd_conf_set(frd_conf *conf, const char *name, const char *value, const char
     size_t rule;
 
     if (name == NULL || value == NULL)
-        return frd_fail(story, FEDRDMA_ERR_INVALID,
-                        "an option's name and value must not be NULL (%s)", source);
+        return frd_fail(story, FEDRDMA_ERR_INVALID, "an option's name and value must not be NULL (%s)",
+                        source);
     o = option_find(name);
     if (o == NULL)
         return unknown(name, source, story);
@@ -364,9 +361,8 @@ int frd_conf_set(frd_conf *conf, const char *name, const char *value, const char
     if (wrong == NULL && rule < RULES)
         wrong = rules[rule].check(&next);
     if (wrong != NULL)
-        return frd_fail(story, FEDRDMA_ERR_INVALID, "%s = \"%.*s\" (%s) %s; give %s", name,
-                        SHOWN_BYTES, value, source, wrong,
-                        rule < RULES ? rules[rule].accepted : kinds[o->kind].accepted);
+        return frd_fail(story, FEDRDMA_ERR_INVALID, "%s = \"%.*s\" (%s) %s; give %s", name, SHOWN_BYTES,
+                        value, source, wrong, rule < RULES ? rules[rule].accepted : kinds[o->kind].accepted);
     if (o->kind == KIND_TEXT && own_text(&next, o->offset) < 0)
         return frd_fail(story, FEDRDMA_ERR_NOMEM, "no memory for the value of option %s", name);
     *conf = next;
@@ -377,7 +373,7 @@ int frd_conf_set(frd_conf *conf, const char *name, const char *value, const char
 
 /* Prefixes behind FEDRDMA_ that are not ours to judge: UCX's own configuration of our contexts, and
  * what the project's tests and benchmarks use. */
-static const char *const foreign[] = {"UCX_", "WAN_UCX_", "TEST_", "PERF_"};
+static const char *const foreign[] = { "UCX_", "WAN_UCX_", "TEST_", "PERF_" };
 
 static bool is_foreign(const char *rest)
 {
@@ -414,8 +410,8 @@ static void warn_unknown(const char *entry, const frd_log *log)
     frd_logf(log, FEDRDMA_LOG_WARN,
              "environment variable %.*s is unknown and ignored%s%s%s; `fedrdma-info --options` "
              "lists all",
-             shown < SHOWN_BYTES ? shown : SHOWN_BYTES, entry,
-             near == NULL ? "" : "; did you mean ", variable, near == NULL ? "" : "?");
+             shown < SHOWN_BYTES ? shown : SHOWN_BYTES, entry, near == NULL ? "" : "; did you mean ",
+             variable, near == NULL ? "" : "?");
 }
 
 static bool is_option_variable(const char *entry)
@@ -493,11 +489,11 @@ static bool in_slurm_pmix(void)
 /* First that applies wins. SLURM is last: a launcher that starts its daemons with srun leaves
  * SLURM's variables, which number the daemons, in the ranks' environment. */
 static const launcher launchers[] = {
-    {"Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "PMIX_NAMESPACE", NULL},
-    {"PMIx under SLURM", "PMIX_RANK", "SLURM_STEP_NUM_TASKS", "PMIX_NAMESPACE", in_slurm_pmix},
-    {"PMIx", "PMIX_RANK", NULL, "PMIX_NAMESPACE", NULL},
-    {"Hydra", "PMI_RANK", "PMI_SIZE", NULL, NULL},
-    {"SLURM", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_JOB_ID", in_slurm_step},
+    { "Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "PMIX_NAMESPACE", NULL },
+    { "PMIx under SLURM", "PMIX_RANK", "SLURM_STEP_NUM_TASKS", "PMIX_NAMESPACE", in_slurm_pmix },
+    { "PMIx", "PMIX_RANK", NULL, "PMIX_NAMESPACE", NULL },
+    { "Hydra", "PMI_RANK", "PMI_SIZE", NULL, NULL },
+    { "SLURM", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_JOB_ID", in_slurm_step },
 };
 
 static int launcher_number(const char *variable, int *out, frd_story *story)
@@ -508,11 +504,10 @@ static int launcher_number(const char *variable, int *out, frd_story *story)
     if (wrong == NULL && *out < 0)
         wrong = "is negative";
     if (wrong != NULL)
-        return frd_fail(
-            story, FEDRDMA_ERR_INVALID,
-            "launcher variable %s%s%.*s%s %s; set FEDRDMA_RANK and FEDRDMA_SIZE instead", variable,
-            text == NULL ? "" : " = \"", SHOWN_BYTES, text == NULL ? "" : text,
-            text == NULL ? "" : "\"", wrong);
+        return frd_fail(story, FEDRDMA_ERR_INVALID,
+                        "launcher variable %s%s%.*s%s %s; set FEDRDMA_RANK and FEDRDMA_SIZE instead",
+                        variable, text == NULL ? "" : " = \"", SHOWN_BYTES, text == NULL ? "" : text,
+                        text == NULL ? "" : "\"", wrong);
     return FEDRDMA_OK;
 }
 
@@ -522,8 +517,8 @@ static int set_job(frd_conf *conf, const char *name, const char *source, frd_sto
 {
     const size_t len = strlen(name);
 
-    return frd_conf_set(conf, "job", len > NAME_MAX_BYTES ? name + len - NAME_MAX_BYTES : name,
-                        source, story);
+    return frd_conf_set(conf, "job", len > NAME_MAX_BYTES ? name + len - NAME_MAX_BYTES : name, source,
+                        story);
 }
 
 int frd_conf_launcher(frd_conf *conf, const char **from, frd_story *story)
@@ -536,8 +531,7 @@ int frd_conf_launcher(frd_conf *conf, const char **from, frd_story *story)
     if (rank >= 0 && size >= 0)
         return FEDRDMA_OK;
     for (size_t i = 0; i < sizeof launchers / sizeof launchers[0] && l == NULL; i++)
-        if (getenv(launchers[i].rank) != NULL &&
-            (launchers[i].applies == NULL || launchers[i].applies()))
+        if (getenv(launchers[i].rank) != NULL && (launchers[i].applies == NULL || launchers[i].applies()))
             l = &launchers[i];
     if (l == NULL)
         return FEDRDMA_OK;

@@ -66,8 +66,7 @@ void frd_conf_free(frd_conf *conf); /* all zero is fine */
 
 /* Sets one option by name; `source` ("option" or "environment variable FEDRDMA_RANK") goes into the story.
  * FEDRDMA_ERR_INVALID: unknown (names the nearest) or bad value (shows it, and what is accepted). */
-int frd_conf_set(frd_conf *conf, const char *name, const char *value, const char *source,
-                 frd_story *story);
+int frd_conf_set(frd_conf *conf, const char *name, const char *value, const char *source, frd_story *story);
 
 /* Reads FEDRDMA_<NAME> for every option. Unknown FEDRDMA_* variables are warned about through `log` with the
  * nearest name; FEDRDMA_UCX_* and FEDRDMA_WAN_UCX_* belong to UCX and are left alone. */

@@ -13,11 +13,11 @@ static _Thread_local char published[FRD_STORY_MAX];
 
 const char *frd_strerror(int rc)
 {
-#define ROW(name, value, text) {value, text},
+#define ROW(name, value, text) { value, text },
     static const struct {
         int code;
         const char *text;
-    } rows[] = {FEDRDMA_ERROR_TABLE(ROW)};
+    } rows[] = { FEDRDMA_ERROR_TABLE(ROW) };
 #undef ROW
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

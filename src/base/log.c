@@ -11,11 +11,10 @@
 
 #define LINE_MAX_BYTES 1024 /* a story (FRD_STORY_MAX) and what is put before it */
 
-static const char *const level_names[] = {"error", "warn", "info", "debug"};
+static const char *const level_names[] = { "error", "warn", "info", "debug" };
 #define LEVELS ((int)(sizeof level_names / sizeof level_names[0]))
 
-static void write_stderr(const frd_log *log, int level, char line[LINE_MAX_BYTES],
-                         const char *message)
+static void write_stderr(const frd_log *log, int level, char line[LINE_MAX_BYTES], const char *message)
 {
     const char *name = level >= 0 && level < LEVELS ? level_names[level] : "debug";
     int n;

@@ -15,8 +15,7 @@ typedef struct frd_log {
 } frd_log;
 
 /* Writes one line when `log` (may be NULL) wants `level`. */
-void frd_logf(const frd_log *log, int level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void frd_logf(const frd_log *log, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* "error", "warn", "info", "debug" (or 0..3) to a level + 1; "" or "off" to 0; -1 for anything else. */
 int frd_log_level_parse(const char *text);

@@ -5,11 +5,11 @@
 #include <assert.h>
 #include <string.h>
 
-#define ROW(field, name, text) {name, text, offsetof(frd_stat, field)},
+#define ROW(field, name, text) { name, text, offsetof(frd_stat, field) },
 static const struct {
     const char *name, *text;
     size_t offset;
-} rows[] = {FRD_STAT_TABLE(ROW)};
+} rows[] = { FRD_STAT_TABLE(ROW) };
 #undef ROW
 
 size_t frd_stat_count(void)

@@ -21,8 +21,7 @@ static const char *parse_digits(const char **text, uint64_t *out)
     if (*at < '0' || *at > '9')
         return "is not a number";
     for (; *at >= '0' && *at <= '9'; at++)
-        if (__builtin_mul_overflow(n, 10, &n) ||
-            __builtin_add_overflow(n, (uint64_t)(*at - '0'), &n))
+        if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, (uint64_t)(*at - '0'), &n))
             return "is too large";
     *text = at;
     *out = n;
@@ -57,8 +56,8 @@ const char *frd_value_int(const char *text, int *out)
 
 const char *frd_value_size(const char *text, size_t *out)
 {
-    static const unit units[] = {{"", 1},        {"k", 1 << 10}, {"K", 1 << 10}, {"m", 1 << 20},
-                                 {"M", 1 << 20}, {"g", 1 << 30}, {"G", 1 << 30}, {NULL, 0}};
+    static const unit units[] = { { "", 1 },        { "k", 1 << 10 }, { "K", 1 << 10 }, { "m", 1 << 20 },
+                                  { "M", 1 << 20 }, { "g", 1 << 30 }, { "G", 1 << 30 }, { NULL, 0 } };
     const unit *found;
     const char *wrong;
     uint64_t n;
@@ -95,13 +94,13 @@ static const char *parse_fraction(const char *digits, size_t n, uint64_t factor,
 
 const char *frd_value_time_ns(const char *text, uint64_t *out)
 {
-    static const unit units[] = {{"ns", 1},
-                                 {"us", 1000},
-                                 {"ms", 1000000},
-                                 {"s", 1000000000},
-                                 {"m", UINT64_C(60) * 1000000000},
-                                 {"h", UINT64_C(3600) * 1000000000},
-                                 {NULL, 0}};
+    static const unit units[] = { { "ns", 1 },
+                                  { "us", 1000 },
+                                  { "ms", 1000000 },
+                                  { "s", 1000000000 },
+                                  { "m", UINT64_C(60) * 1000000000 },
+                                  { "h", UINT64_C(3600) * 1000000000 },
+                                  { NULL, 0 } };
     const char *wrong, *fraction = "";
     uint64_t n, part = 0;
     size_t digits = 0;
@@ -136,7 +135,8 @@ const char *frd_value_time_ns(const char *text, uint64_t *out)
 const char *frd_value_bool(const char *text, bool *out)
 {
     static const char *const words[][2] = {
-        {"0", "1"}, {"no", "yes"}, {"off", "on"}, {"false", "true"}};
+        { "0", "1" }, { "no", "yes" }, { "off", "on" }, { "false", "true" }
+    };
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         for (int value = 0; value < 2; value++)

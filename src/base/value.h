@@ -14,7 +14,7 @@
 const char *frd_value_int(const char *text, int *out);     /* decimal, may be negative */
 const char *frd_value_size(const char *text, size_t *out); /* bytes; k, m, g are 1024-based */
 const char *frd_value_time_ns(const char *text,
-                              uint64_t *out); /* needs ns, us, ms, s, m or h; 1.5s is fine */
+                              uint64_t *out);            /* needs ns, us, ms, s, m or h; 1.5s is fine */
 const char *frd_value_bool(const char *text, bool *out); /* 0/1, no/yes, off/on, false/true */
 
 #endif

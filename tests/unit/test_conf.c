@@ -23,7 +23,7 @@ static void keep_line(int level, const char *message, void *arg)
     snprintf(logged + used, sizeof logged - used, "%d %s\n", level, message);
 }
 
-static const frd_log sink = {.level = FEDRDMA_LOG_WARN + 1, .rank = -1, .fn = keep_line};
+static const frd_log sink = { .level = FEDRDMA_LOG_WARN + 1, .rank = -1, .fn = keep_line };
 
 /* No variable of a launcher that runs the test, or of ours. */
 static void clean_environment(void)
@@ -49,8 +49,8 @@ static void teardown(void)
 
 static void set(const char *name, const char *value)
 {
-    ck_assert_msg(frd_conf_set(&conf, name, value, "option", &story) == FEDRDMA_OK, "%s=%s: %s",
-                  name, value, story.text);
+    ck_assert_msg(frd_conf_set(&conf, name, value, "option", &story) == FEDRDMA_OK, "%s=%s: %s", name, value,
+                  story.text);
 }
 
 static void assert_story(const char *part)
@@ -75,7 +75,7 @@ END_TEST
 
 START_TEST(every_row_can_be_listed_and_set)
 {
-    static const char *const kinds[] = {"int", "size", "time", "bool", "text"};
+    static const char *const kinds[] = { "int", "size", "time", "bool", "text" };
 
     ck_assert_uint_gt(frd_conf_count(), 20);
     for (size_t i = 0; i < frd_conf_count(); i++) {
@@ -113,33 +113,32 @@ END_TEST
 
 /* name, value, a part of what is wrong, a part of what to give instead */
 static const char *const bad_values[][4] = {
-    {"rank", "", "is not a number", "0 to size - 1"},
-    {"rank", "two", "is not a number", "0 to size - 1"},
-    {"rank", "2.5", "is not a whole number", "0 to size - 1"},
-    {"rank", "-2", "is negative", "0 to size - 1"},
-    {"rank", "99999999999", "is too large", "0 to size - 1"},
-    {"size", "0", "is no number of ranks", "1 or more"},
-    {"size", "-3", "is no number of ranks", "1 or more"},
-    {"cache", "0", "is too small", "1 or more"},
-    {"loop_seed", "x", "is not a number", "a whole number"},
-    {"window", "16q", "unknown unit", "64k"},
-    {"window", "-1", "is not a number", "64k"},
-    {"window", "99999999999g", "is too large", "64k"},
-    {"spin", "20", "has no unit", "30s"},
-    {"timeout", "300", "has no unit", "300s"},
-    {"timeout", "0s", "leaves no time", "above 0"},
-    {"connect_timeout", "0ms", "leaves no time", "above 0"},
-    {"check", "maybe", "neither yes nor no", "yes, on, true"},
-    {"log", "loud", "is no level", "error, warn, info, debug"},
-    {"threads", "many", "neither", "single or multiple"},
-    {"rendezvous_server", "me", "neither", "auto or launcher"},
-    {"transports", "", "unknown transport", "shm, ucx, loop"},
-    {"transports", "shm,", "unknown transport", "shm, ucx, loop"},
-    {"transports", "shm,tcp", "unknown transport", "shm, ucx, loop"},
-    {"transports", "sh", "unknown transport", "shm, ucx, loop"},
-    {"silo", "a\nb", "control character", "63 bytes"},
-    {"job", "0123456789012345678901234567890123456789012345678901234567890123", "is too long",
-     "63 bytes"},
+    { "rank", "", "is not a number", "0 to size - 1" },
+    { "rank", "two", "is not a number", "0 to size - 1" },
+    { "rank", "2.5", "is not a whole number", "0 to size - 1" },
+    { "rank", "-2", "is negative", "0 to size - 1" },
+    { "rank", "99999999999", "is too large", "0 to size - 1" },
+    { "size", "0", "is no number of ranks", "1 or more" },
+    { "size", "-3", "is no number of ranks", "1 or more" },
+    { "cache", "0", "is too small", "1 or more" },
+    { "loop_seed", "x", "is not a number", "a whole number" },
+    { "window", "16q", "unknown unit", "64k" },
+    { "window", "-1", "is not a number", "64k" },
+    { "window", "99999999999g", "is too large", "64k" },
+    { "spin", "20", "has no unit", "30s" },
+    { "timeout", "300", "has no unit", "300s" },
+    { "timeout", "0s", "leaves no time", "above 0" },
+    { "connect_timeout", "0ms", "leaves no time", "above 0" },
+    { "check", "maybe", "neither yes nor no", "yes, on, true" },
+    { "log", "loud", "is no level", "error, warn, info, debug" },
+    { "threads", "many", "neither", "single or multiple" },
+    { "rendezvous_server", "me", "neither", "auto or launcher" },
+    { "transports", "", "unknown transport", "shm, ucx, loop" },
+    { "transports", "shm,", "unknown transport", "shm, ucx, loop" },
+    { "transports", "shm,tcp", "unknown transport", "shm, ucx, loop" },
+    { "transports", "sh", "unknown transport", "shm, ucx, loop" },
+    { "silo", "a\nb", "control character", "63 bytes" },
+    { "job", "0123456789012345678901234567890123456789012345678901234567890123", "is too long", "63 bytes" },
 };
 
 START_TEST(bad_values_name_the_option_the_value_and_the_mend)
@@ -234,9 +233,9 @@ START_TEST(unknown_variables_are_warned_about)
     setenv("FEDRDMA_PERF_PIN", "1", 1);
     setenv("MYFEDRDMA_RANK", "1", 1);
     ck_assert_int_eq(frd_conf_environment(&conf, &sink, &story), FEDRDMA_OK);
-    ck_assert_ptr_nonnull(strstr(
-        logged, "1 environment variable FEDRDMA_TIMEOUTS is unknown and ignored; did you mean "
-                "FEDRDMA_TIMEOUT?"));
+    ck_assert_ptr_nonnull(
+        strstr(logged, "1 environment variable FEDRDMA_TIMEOUTS is unknown and ignored; did you mean "
+                       "FEDRDMA_TIMEOUT?"));
     ck_assert_ptr_nonnull(strstr(logged, "variable FEDRDMA_SNORKEL is unknown"));
     ck_assert_ptr_nonnull(strstr(logged, "variable FEDRDMA_ is unknown"));
     ck_assert_ptr_null(strstr(logged, "UCX"));
@@ -270,34 +269,30 @@ typedef struct launch {
 } launch;
 
 static const launch launches[] = {
-    {{"PATH=/bin"}, "", "", -1, -1},
-    {{"OMPI_COMM_WORLD_RANK=1", "OMPI_COMM_WORLD_SIZE=4", "PMIX_RANK=1", "PMIX_NAMESPACE=77"},
-     "Open MPI",
-     "77",
-     1,
-     4},
-    {{"PMI_RANK=0", "PMI_SIZE=2"}, "Hydra", "", 0, 2},
-    {{"SLURM_PROCID=5", "SLURM_NTASKS=8", "SLURM_STEP_ID=0", "SLURM_JOB_ID=99"},
-     "SLURM",
-     "99",
-     5,
-     8},
+    { { "PATH=/bin" }, "", "", -1, -1 },
+    { { "OMPI_COMM_WORLD_RANK=1", "OMPI_COMM_WORLD_SIZE=4", "PMIX_RANK=1", "PMIX_NAMESPACE=77" },
+      "Open MPI",
+      "77",
+      1,
+      4 },
+    { { "PMI_RANK=0", "PMI_SIZE=2" }, "Hydra", "", 0, 2 },
+    { { "SLURM_PROCID=5", "SLURM_NTASKS=8", "SLURM_STEP_ID=0", "SLURM_JOB_ID=99" }, "SLURM", "99", 5, 8 },
     /* a batch script is no task of a step */
-    {{"SLURM_PROCID=0", "SLURM_NTASKS=8", "SLURM_JOB_ID=99"}, "", "", -1, -1},
-    {{"SLURM_PROCID=0", "SLURM_NTASKS=8", "SLURM_STEP_ID=4294967290"}, "", "", -1, -1},
+    { { "SLURM_PROCID=0", "SLURM_NTASKS=8", "SLURM_JOB_ID=99" }, "", "", -1, -1 },
+    { { "SLURM_PROCID=0", "SLURM_NTASKS=8", "SLURM_STEP_ID=4294967290" }, "", "", -1, -1 },
     /* SLURM's PMIx plugin: the step's size is the size */
-    {{"PMIX_RANK=3", "PMIX_NAMESPACE=slurm.pmix.99.0", "SLURM_STEP_ID=0", "SLURM_STEP_NUM_TASKS=6",
-      "SLURM_PROCID=3", "SLURM_NTASKS=6"},
-     "PMIx under SLURM",
-     "slurm.pmix.99.0",
-     3,
-     6},
+    { { "PMIX_RANK=3", "PMIX_NAMESPACE=slurm.pmix.99.0", "SLURM_STEP_ID=0", "SLURM_STEP_NUM_TASKS=6",
+        "SLURM_PROCID=3", "SLURM_NTASKS=6" },
+      "PMIx under SLURM",
+      "slurm.pmix.99.0",
+      3,
+      6 },
     /* srun started Hydra's proxies, one a node, not the ranks */
-    {{"PMI_RANK=3", "PMI_SIZE=6", "SLURM_STEP_ID=1", "SLURM_PROCID=1", "SLURM_NTASKS=2"},
-     "Hydra",
-     "",
-     3,
-     6},
+    { { "PMI_RANK=3", "PMI_SIZE=6", "SLURM_STEP_ID=1", "SLURM_PROCID=1", "SLURM_NTASKS=2" },
+      "Hydra",
+      "",
+      3,
+      6 },
 };
 
 START_TEST(launchers_are_recognised)
@@ -349,8 +344,7 @@ START_TEST(a_job_name_given_is_kept)
     set("job", "");
     set("rank", "-1");
     setenv("PMIX_NAMESPACE",
-           "prte-host-0123456789012345678901234567890123456789012345678901234567890123456789@12",
-           1);
+           "prte-host-0123456789012345678901234567890123456789012345678901234567890123456789@12", 1);
     ck_assert_int_eq(frd_conf_launcher(&conf, &from, &story), FEDRDMA_OK);
     ck_assert_uint_eq(strlen(conf.job), 63);
     ck_assert_str_eq(conf.job + 60, "@12");
@@ -403,8 +397,7 @@ START_TEST(an_error_is_logged_once_with_its_code)
     char longtext[2 * FRD_STORY_MAX];
 
     story.log = &sink;
-    ck_assert_int_eq(frd_fail(&story, FEDRDMA_ERR_TIMEOUT, "rank %d is late", 3),
-                     FEDRDMA_ERR_TIMEOUT);
+    ck_assert_int_eq(frd_fail(&story, FEDRDMA_ERR_TIMEOUT, "rank %d is late", 3), FEDRDMA_ERR_TIMEOUT);
     ck_assert_int_eq(story.rc, FEDRDMA_ERR_TIMEOUT);
     ck_assert_str_eq(story.text, "rank 3 is late");
     ck_assert_str_eq(logged, "0 deadline passed: rank 3 is late\n");
@@ -458,7 +451,7 @@ END_TEST
 
 START_TEST(log_lines_on_standard_error)
 {
-    frd_log to_stderr = {.level = FEDRDMA_LOG_ERROR + 1, .rank = 4};
+    frd_log to_stderr = { .level = FEDRDMA_LOG_ERROR + 1, .rank = 4 };
     char text[3000] = "", giant[2000];
     int ends[2], saved = dup(STDERR_FILENO);
 
@@ -482,7 +475,7 @@ END_TEST
 
 START_TEST(counters_are_listed)
 {
-    frd_stat stat = {.ucx_sent_bytes = 5, .mem_scratch_bytes = 9};
+    frd_stat stat = { .ucx_sent_bytes = 5, .mem_scratch_bytes = 9 };
     uint64_t sum = 0;
 
     for (size_t i = 0; i < frd_stat_count(); i++) {

@@ -40,7 +40,7 @@ END_TEST
 
 START_TEST(overflow_is_out_of_memory)
 {
-    frd_arena arena = {0};
+    frd_arena arena = { 0 };
     frd_pool pool;
 
     ck_assert_ptr_null(frd_calloc(SIZE_MAX / 2, 3));
@@ -59,7 +59,7 @@ END_TEST
 
 START_TEST(zero_bytes_are_a_block)
 {
-    frd_arena arena = {0};
+    frd_arena arena = { 0 };
     void *a = frd_calloc(0, 8), *b = frd_realloc(NULL, 0), *c = frd_alloc_aligned(8, 0);
     void *d = frd_arena_alloc(&arena, 0), *e = frd_arena_alloc(&arena, 0);
 
@@ -81,7 +81,7 @@ static size_t size_of(int i)
 START_TEST(arena_blocks_are_distinct_and_zeroed)
 {
     static unsigned char *blocks[BLOCKS];
-    frd_arena arena = {0};
+    frd_arena arena = { 0 };
 
     for (int i = 0; i < BLOCKS; i++) {
         blocks[i] = frd_arena_alloc(&arena, size_of(i));
@@ -100,7 +100,7 @@ END_TEST
 
 START_TEST(arena_cuts_many_blocks_from_one)
 {
-    frd_arena arena = {0};
+    frd_arena arena = { 0 };
     const uint64_t before = frd_mem_allocations();
 
     for (int i = 0; i < 100; i++) {

@@ -44,7 +44,8 @@ static const struct {
     const char *text;
     int value;
 } good_int[] = {
-    {"0", 0}, {"-1", -1}, {"007", 7}, {"2147483647", INT_MAX}, {"-2147483647", -INT_MAX}};
+    { "0", 0 }, { "-1", -1 }, { "007", 7 }, { "2147483647", INT_MAX }, { "-2147483647", -INT_MAX }
+};
 
 static const char *const bad_int[] = {
     "",   "-",   "+1",  " 1",         "1 ",          "1.0",
@@ -70,15 +71,15 @@ static const struct {
     const char *text;
     size_t value;
 } good_size[] = {
-    {"0", 0},
-    {"1", 1},
-    {"4k", 4096},
-    {"4K", 4096},
-    {"16m", 16 << 20},
-    {"3g", (size_t)3 << 30},
-    {"3G", (size_t)3 << 30},
-    {"18446744073709551615", SIZE_MAX},
-    {"17179869183g", SIZE_MAX - (1 << 30) + 1},
+    { "0", 0 },
+    { "1", 1 },
+    { "4k", 4096 },
+    { "4K", 4096 },
+    { "16m", 16 << 20 },
+    { "3g", (size_t)3 << 30 },
+    { "3G", (size_t)3 << 30 },
+    { "18446744073709551615", SIZE_MAX },
+    { "17179869183g", SIZE_MAX - (1 << 30) + 1 },
 };
 
 static const char *const bad_size[] = {
@@ -94,8 +95,7 @@ START_TEST(byte_sizes)
     }
     for (size_t i = 0; i < sizeof bad_size / sizeof bad_size[0]; i++) {
         size_t out = 5;
-        ck_assert_msg(frd_value_size(bad_size[i], &out) != NULL, "\"%s\" was accepted",
-                      bad_size[i]);
+        ck_assert_msg(frd_value_size(bad_size[i], &out) != NULL, "\"%s\" was accepted", bad_size[i]);
         ck_assert_uint_eq(out, 5);
     }
 }
@@ -105,18 +105,18 @@ static const struct {
     const char *text;
     uint64_t value;
 } good_time[] = {
-    {"0s", 0},
-    {"7ns", 7},
-    {"20us", 20000},
-    {"3ms", 3000000},
-    {"30s", UINT64_C(30000000000)},
-    {"5m", UINT64_C(300000000000)},
-    {"2h", UINT64_C(7200000000000)},
-    {"1.5s", UINT64_C(1500000000)},
-    {"0.25m", UINT64_C(15000000000)},
-    {"1.000000001s", UINT64_C(1000000001)},
-    {"1.0ns", 1},
-    {"9223372036854775807ns", INT64_MAX},
+    { "0s", 0 },
+    { "7ns", 7 },
+    { "20us", 20000 },
+    { "3ms", 3000000 },
+    { "30s", UINT64_C(30000000000) },
+    { "5m", UINT64_C(300000000000) },
+    { "2h", UINT64_C(7200000000000) },
+    { "1.5s", UINT64_C(1500000000) },
+    { "0.25m", UINT64_C(15000000000) },
+    { "1.000000001s", UINT64_C(1000000001) },
+    { "1.0ns", 1 },
+    { "9223372036854775807ns", INT64_MAX },
 };
 
 static const char *const bad_time[] = {
@@ -147,8 +147,7 @@ START_TEST(times)
     }
     for (size_t i = 0; i < sizeof bad_time / sizeof bad_time[0]; i++) {
         uint64_t out = 5;
-        ck_assert_msg(frd_value_time_ns(bad_time[i], &out) != NULL, "\"%s\" was accepted",
-                      bad_time[i]);
+        ck_assert_msg(frd_value_time_ns(bad_time[i], &out) != NULL, "\"%s\" was accepted", bad_time[i]);
         ck_assert_uint_eq(out, 5);
     }
 }
@@ -156,8 +155,8 @@ END_TEST
 
 START_TEST(booleans)
 {
-    static const char *const no[] = {"0", "no", "off", "false"}, *const yes[] = {"1", "yes", "on",
-                                                                                 "true"};
+    static const char *const no[] = { "0", "no", "off", "false" }, *const yes[] = { "1", "yes", "on",
+                                                                                    "true" };
     bool out;
 
     for (size_t i = 0; i < 4; i++) {
