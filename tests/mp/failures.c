@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * failures.c - what users get when something goes wrong in the middle: deadlines that name the missing rank, a
+ * failure that reaches every rank, the broken communicator afterwards, and results that stay right with hostile
+ * constants (tiny fragments, windows, caches) and with several threads on one context. Ranks are threads. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "tests/mp/expect.h"
+#include "tests/mp/threads.h"
+
+MP_EXPECT_DEFINE;
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Rank 2 of 4 never comes to the collective: the others must fail in about the timeout, all of them, and the story
+ * must name rank 2 on at least one of them and say who told on the others. */
+static atomic_int named, broken;
+
+static void absent_rank(mp_job *job, int rank, void *arg)
+{
+    const char *settings[] = { "timeout", "700ms", "finalize_timeout", "500ms", NULL };
+    fedrdma_context *context = NULL;
+    float in[1000] = { 0 }, out[1000];
+
+    (void)arg;
+    mp_expect_rank = rank;
+    if (!EXPECT_OK(mp_threads_init(job, rank, settings, &context)))
+        return;
+    fedrdma_comm *world = fedrdma_world(context);
+    EXPECT_OK(fedrdma_barrier(world));
+    if (rank != 2) {
+        const double start = now_s();
+        EXPECT_CODE(fedrdma_allreduce(in, out, 1000, FEDRDMA_F32, FEDRDMA_SUM, world), FEDRDMA_ERR_TIMEOUT);
+        EXPECT(now_s() - start > 0.6 && now_s() - start < 5);
+        const char *story = fedrdma_last_error(world);
+        if (strstr(story, "rank 2") != NULL)
+            atomic_fetch_add(&named, 1);
+        EXPECT_STORY(world, "FEDRDMA_TIMEOUT");
+        EXPECT_CODE(fedrdma_barrier(world), FEDRDMA_ERR_BROKEN);
+        EXPECT_STORY(world, "broken since");
+        atomic_fetch_add(&broken, 1);
+    }
+    mp_threads_meet(job);
+    if (rank == 2) /* was told meanwhile */
+        EXPECT(fedrdma_progress(context) == 0 && fedrdma_progress(context) == 0 &&
+               fedrdma_barrier(world) == FEDRDMA_ERR_BROKEN);
+    EXPECT_OK(fedrdma_finalize(&context));
+}
+
+/* The attribute deadline ends a call although there is progress elsewhere; other communicators go on working. */
+static void deadline_rank(mp_job *job, int rank, void *arg)
+{
+    fedrdma_context *context = NULL;
+    fedrdma_comm *other = NULL;
+    const fedrdma_attr attr = { .deadline_ns = 300 * 1000 * 1000 };
+    int in = rank, out = -1;
+
+    (void)arg;
+    mp_expect_rank = rank;
+    if (!EXPECT_OK(mp_threads_init(job, rank, NULL, &context)))
+        return;
+    fedrdma_comm *world = fedrdma_world(context);
+    EXPECT_OK(fedrdma_comm_dup(world, &other));
+    if (rank == 0) {
+        EXPECT_OK(fedrdma_comm_set_attr(other, &attr));
+        EXPECT_CODE(fedrdma_allreduce(&in, &out, 1, FEDRDMA_INT, FEDRDMA_SUM, other), FEDRDMA_ERR_TIMEOUT);
+        EXPECT_STORY(other, "deadline");
+    }
+    EXPECT_OK(fedrdma_allreduce(&in, &out, 1, FEDRDMA_INT, FEDRDMA_SUM, world));
+    EXPECT(out == 3);
+    if (rank != 0)
+        EXPECT_CODE(fedrdma_allreduce(&in, &out, 1, FEDRDMA_INT, FEDRDMA_SUM, other), FEDRDMA_ERR_BROKEN);
+    EXPECT_OK(fedrdma_comm_free(&other));
+    EXPECT_OK(fedrdma_finalize(&context));
+}
+
+/* Counts that differ, without the option check: whoever gets the wrong size says so, and all ranks fail. */
+static void mismatch_rank(mp_job *job, int rank, void *arg)
+{
+    const char *settings[] = { "timeout", "3s", "finalize_timeout", "500ms", "algo", "broadcast:0-:binomial", NULL };
+    fedrdma_context *context = NULL;
+    int data[16] = { 0 };
+
+    (void)arg;
+    mp_expect_rank = rank;
+    if (!EXPECT_OK(mp_threads_init(job, rank, settings, &context)))
+        return;
+    fedrdma_comm *world = fedrdma_world(context);
+    const int rc = fedrdma_broadcast(data, rank == 1 ? 16 : 8, FEDRDMA_INT, 0, world);
+    if (rank == 1) {
+        EXPECT(rc == FEDRDMA_ERR_MISMATCH);
+        EXPECT_STORY(world, "FEDRDMA_CHECK");
+    }
+    mp_threads_meet(job);
+    EXPECT(fedrdma_progress(context) == 0 && fedrdma_progress(context) == 0);
+    EXPECT_CODE(fedrdma_barrier(world), FEDRDMA_ERR_BROKEN);
+    EXPECT_OK(fedrdma_finalize(&context));
+}
+
+/* Many operations in flight at once with everything tiny. */
+static const char *const hostile[][2] = {
+    { "fragment", "64" }, { "window", "1" },      { "cache", "1" },         { "eager", "16" },
+    { "eager_credit", "16" }, { "loop_seed", "7" },
+};
+
+enum { FLIGHTS = 12, LENGTH = 777 };
+
+static void hostile_rank(mp_job *job, int rank, void *arg)
+{
+    const char *settings[2 * sizeof(hostile) / sizeof(hostile[0]) + 1] = { NULL };
+    static _Thread_local int in[FLIGHTS][LENGTH], out[FLIGHTS][LENGTH];
+    fedrdma_request *requests[FLIGHTS];
+    fedrdma_context *context = NULL;
+    const int n = mp_threads_size(job);
+
+    (void)arg;
+    mp_expect_rank = rank;
+    for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+        settings[2 * i] = hostile[i][0];
+        settings[2 * i + 1] = hostile[i][1];
+    }
+    if (!EXPECT_OK(mp_threads_init(job, rank, settings, &context)))
+        return;
+    for (int f = 0; f < FLIGHTS; f++) {
+        const size_t count = (size_t)(LENGTH - f * 61);
+        for (size_t i = 0; i < count; i++)
+            in[f][i] = rank + (int)i * f;
+        EXPECT_OK(fedrdma_iallreduce(in[f], out[f], count, FEDRDMA_INT, f % 2 ? FEDRDMA_SUM : FEDRDMA_MAX,
+                                     fedrdma_world(context), &requests[f]));
+    }
+    for (int f = FLIGHTS - 1; f >= 0; f--)
+        EXPECT_OK(fedrdma_wait(&requests[f], NULL));
+    for (int f = 0; f < FLIGHTS; f++)
+        for (int i = 0; i < LENGTH - f * 61; i++)
+            if (!EXPECT(out[f][i] == (f % 2 ? n * (n - 1) / 2 + n * i * f : n - 1 + i * f)))
+                break;
+    EXPECT_OK(fedrdma_finalize(&context));
+}
+
+/* threads=multiple: three threads of a rank drive collectives on communicators of their own at once, and one
+ * waits long on a fourth. */
+enum { WORKERS = 3, ROUNDS = 200 };
+
+typedef struct worker {
+    fedrdma_comm *comm;
+    int rank, size;
+} worker;
+
+static void *work(void *arg)
+{
+    const worker *w = arg;
+
+    mp_expect_rank = w->rank;
+    for (int i = 0; i < ROUNDS; i++) {
+        int in = w->rank + i, out = -1;
+        if (!EXPECT_OK(fedrdma_allreduce(&in, &out, 1, FEDRDMA_INT, FEDRDMA_MAX, w->comm)) ||
+            !EXPECT(out == w->size - 1 + i))
+            break;
+    }
+    return NULL;
+}
+
+static void multiple_rank(mp_job *job, int rank, void *arg)
+{
+    const char *settings[] = { "threads", "multiple", NULL };
+    fedrdma_context *context = NULL;
+    pthread_t threads[WORKERS];
+    worker workers[WORKERS];
+
+    (void)arg;
+    mp_expect_rank = rank;
+    if (!EXPECT_OK(mp_threads_init(job, rank, settings, &context)))
+        return;
+    for (int i = 0; i < WORKERS; i++) {
+        workers[i] = (worker){ .rank = rank, .size = mp_threads_size(job) };
+        EXPECT_OK(fedrdma_comm_dup(fedrdma_world(context), &workers[i].comm));
+    }
+    for (int i = 0; i < WORKERS; i++)
+        if (pthread_create(&threads[i], NULL, work, &workers[i]) != 0)
+            abort();
+    for (int i = 0; i < WORKERS; i++)
+        pthread_join(threads[i], NULL);
+    EXPECT_OK(fedrdma_finalize(&context));
+}
+
+static void progress_called(uint64_t done, uint64_t total, void *arg)
+{
+    EXPECT(done <= total);
+    (*(int *)arg)++;
+}
+
+/* No allocation from the second identical call on; the progress callback hears of the end; the result record is
+ * filled. */
+static void steady_rank(mp_job *job, int rank, void *arg)
+{
+    fedrdma_context *context = NULL;
+    static _Thread_local float in[100000], out[100000];
+    uint64_t before = 0, after = 0;
+    int reports = 0;
+    const fedrdma_attr attr = { .progress = progress_called, .progress_arg = &reports };
+    fedrdma_result result;
+
+    (void)arg;
+    mp_expect_rank = rank;
+    if (!EXPECT_OK(mp_threads_init(job, rank, NULL, &context)))
+        return;
+    fedrdma_comm *world = fedrdma_world(context);
+    EXPECT_OK(fedrdma_comm_set_attr(world, &attr));
+    for (int i = 0; i < 6; i++) {
+        mp_threads_meet(job);
+        if (i == 4)
+            EXPECT_OK(fedrdma_counter(context, "mem.allocations", &before));
+        mp_threads_meet(job);
+        if (i == 5)
+            EXPECT_OK(fedrdma_counter(context, "mem.allocations", &after));
+        mp_threads_meet(job);
+        EXPECT_OK(fedrdma_allreduce_weighted(in, out, 100000, FEDRDMA_F32, 2.0, world));
+    }
+    EXPECT(after == before);
+    EXPECT(reports == 6);
+    EXPECT_OK(fedrdma_comm_last_result(world, &result));
+    EXPECT(result.silos == 1 && result.silos_total == 1 && result.time_ns > 0);
+    EXPECT(mp_threads_size(job) == 1 || (result.sent_bytes >= 400000 && result.received_bytes >= 400000));
+    EXPECT(result.algorithm[0] != '\0');
+    EXPECT_OK(fedrdma_finalize(&context));
+}
+
+static const struct {
+    const char *name;
+    int ranks;
+    mp_rank_fn *fn;
+} tests[] = {
+    { "a rank that never comes", 4, absent_rank },
+    { "deadline of one call", 3, deadline_rank },
+    { "counts that differ", 3, mismatch_rank },
+    { "hostile constants", 5, hostile_rank },
+    { "threads=multiple", 3, multiple_rank },
+    { "steady state", 3, steady_rank },
+    { "steady state, one rank", 1, steady_rank },
+};
+
+int main(void)
+{
+    const int count = (int)(sizeof(tests) / sizeof(tests[0]));
+
+    printf("1..%d\n", count);
+    for (int i = 0; i < count; i++) {
+        const int before = atomic_load(&mp_expect_failures);
+        mp_threads_run(tests[i].ranks, tests[i].fn, NULL);
+        if (i == 0) {
+            EXPECT(atomic_load(&named) >= 1);
+            EXPECT(atomic_load(&broken) == 3);
+        }
+        const bool good = atomic_load(&mp_expect_failures) == before;
+        printf("%sok %d - %s\n", good ? "" : "not ", i + 1, tests[i].name);
+        fflush(stdout);
+    }
+    return atomic_load(&mp_expect_failures) != 0;
+}

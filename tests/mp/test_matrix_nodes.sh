@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Every collective x type x operator by 1 to 9 processes, three nodes of one silo: shared memory and UCX.
+. "${srcdir:-.}/tests/mp/common.sh"
+
+plan 9
+for ranks in 1 2 3 4 5 6 7 8 9; do
+    matrix nodes $ranks --extra $((60 - 5 * ranks)) --flights $((30 - 2 * ranks))
+done
+finish
