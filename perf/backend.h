@@ -42,7 +42,7 @@ int bench_open(int *argc, char ***argv, bench **b);
 void bench_close(bench *b);
 int bench_rank(const bench *b);
 int bench_size(const bench *b);
-const char *bench_name(void);                                      /* "fedrdma" or "MPI" */
+const char *bench_name(void);                                       /* "fedrdma" or "MPI" */
 void bench_describe(const bench *b, char *text, size_t text_bytes); /* version and layout */
 const char *bench_error(const bench *b, int rc);
 

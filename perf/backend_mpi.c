@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * backend_mpi.c - the benchmarks on MPI. Types and operators are named by fedrdma's numbers (its public header
- * is used for those alone). Persistent collectives need MPI 4. */
+ * backend_mpi.c - the benchmarks on MPI. Types and operators are named by fedrdma's numbers (its public
+ * header is used for those alone). Persistent collectives need MPI 4. */
 #include <limits.h>
 #include <mpi.h>
 #include <stdio.h>
@@ -179,7 +179,8 @@ static int prepare_persistent(bench *b)
     case BENCH_BROADCAST:
         return MPI_Bcast_init(c->recv, b->count, b->type, 0, w, none, &b->request);
     case BENCH_GATHER:
-        return MPI_Gather_init(c->send, b->count, b->type, c->recv, b->count, b->type, 0, w, none, &b->request);
+        return MPI_Gather_init(c->send, b->count, b->type, c->recv, b->count, b->type, 0, w, none,
+                               &b->request);
     case BENCH_ALLGATHER:
         return MPI_Allgather_init(c->send, b->count, b->type, c->recv, b->count, b->type, w, none,
                                   &b->request);

@@ -16,15 +16,15 @@ static const struct shape {
     bool reduces;
     enum span root_send, root_recv, send, recv; /* at rank 0, and at the others */
 } shapes[BENCH_NCOLLECTIVES] = {
-    [BENCH_ALLREDUCE] = {"allreduce", true, WHOLE, WHOLE, WHOLE, WHOLE},
-    [BENCH_REDUCE] = {"reduce", true, WHOLE, WHOLE, WHOLE, NOTHING},
-    [BENCH_BROADCAST] = {"broadcast", false, NOTHING, WHOLE, NOTHING, WHOLE},
-    [BENCH_GATHER] = {"gather", false, BLOCK, BLOCKS, BLOCK, NOTHING},
-    [BENCH_ALLGATHER] = {"allgather", false, BLOCK, BLOCKS, BLOCK, BLOCKS},
-    [BENCH_SCATTER] = {"scatter", false, BLOCKS, BLOCK, NOTHING, BLOCK},
-    [BENCH_REDUCE_SCATTER] = {"reduce_scatter", true, WHOLE, BLOCK, WHOLE, BLOCK},
-    [BENCH_ALLTOALL] = {"alltoall", false, BLOCKS, BLOCKS, BLOCKS, BLOCKS},
-    [BENCH_BARRIER] = {"barrier", false, NOTHING, NOTHING, NOTHING, NOTHING},
+    [BENCH_ALLREDUCE] = { "allreduce", true, WHOLE, WHOLE, WHOLE, WHOLE },
+    [BENCH_REDUCE] = { "reduce", true, WHOLE, WHOLE, WHOLE, NOTHING },
+    [BENCH_BROADCAST] = { "broadcast", false, NOTHING, WHOLE, NOTHING, WHOLE },
+    [BENCH_GATHER] = { "gather", false, BLOCK, BLOCKS, BLOCK, NOTHING },
+    [BENCH_ALLGATHER] = { "allgather", false, BLOCK, BLOCKS, BLOCK, BLOCKS },
+    [BENCH_SCATTER] = { "scatter", false, BLOCKS, BLOCK, NOTHING, BLOCK },
+    [BENCH_REDUCE_SCATTER] = { "reduce_scatter", true, WHOLE, BLOCK, WHOLE, BLOCK },
+    [BENCH_ALLTOALL] = { "alltoall", false, BLOCKS, BLOCKS, BLOCKS, BLOCKS },
+    [BENCH_BARRIER] = { "barrier", false, NOTHING, NOTHING, NOTHING, NOTHING },
 };
 
 /* Block q of a rank starts so far on in its pattern: blocks differ also where ranks don't. */
@@ -33,9 +33,9 @@ enum { BLOCK_STRIDE = 131 };
 struct bench_case {
     bench_collective collective;
     int rank, size;
-    size_t count; /* elements of the vector or of a block */
+    size_t count;   /* elements of the vector or of a block */
     size_t *counts; /* reduce_scatter */
-    size_t first; /* reduce_scatter: our block's place in the vector */
+    size_t first;   /* reduce_scatter: our block's place in the vector */
     mp_data data;
     bool shared;
     void *send, *recv, *want;
@@ -141,8 +141,10 @@ static int buffers(bench *b, bench_case *c, const bench_options *options)
     size_t bytes = mp_type_bytes(c->data.type);
     int rc;
 
-    c->send_count = span_count(c->collective, c->rank == 0 ? s->root_send : s->send, c->count, c->size, c->rank);
-    c->recv_count = span_count(c->collective, c->rank == 0 ? s->root_recv : s->recv, c->count, c->size, c->rank);
+    c->send_count =
+        span_count(c->collective, c->rank == 0 ? s->root_send : s->send, c->count, c->size, c->rank);
+    c->recv_count =
+        span_count(c->collective, c->rank == 0 ? s->root_recv : s->recv, c->count, c->size, c->rank);
     rc = bench_alloc(b, c->shared, c->send_count * bytes, &c->send);
     if (rc == 0)
         rc = bench_alloc(b, c->shared, c->recv_count * bytes, &c->recv);
@@ -173,7 +175,8 @@ int bench_case_create(bench *b, bench_collective collective, const bench_options
     c->rank = bench_rank(b);
     c->size = bench_size(b);
     c->count = collective == BENCH_BARRIER ? 0 : bytes / mp_type_bytes(options->type);
-    c->data = (mp_data){options->type, shapes[collective].reduces ? options->op : MP_OP_NONE, c->size, bytes};
+    c->data =
+        (mp_data){ options->type, shapes[collective].reduces ? options->op : MP_OP_NONE, c->size, bytes };
     c->shared = options->shared;
     if (collective == BENCH_REDUCE_SCATTER) {
         c->counts = calloc((size_t)c->size, sizeof *c->counts);
@@ -187,8 +190,8 @@ int bench_case_create(bench *b, bench_collective collective, const bench_options
     rc = buffers(b, c, options);
     if (rc != 0)
         return rc;
-    call = (bench_call){collective, c->send, c->recv, c->count, c->counts, options->type, options->op,
-                        options->persistent};
+    call = (bench_call){ collective, c->send,       c->recv,     c->count,
+                         c->counts,  options->type, options->op, options->persistent };
     return bench_prepare(b, &call);
 }
 

@@ -120,7 +120,7 @@ static int ascending(const void *a, const void *b)
 /* samples[rank][iteration]; means[] has room for one of each iteration. */
 static row statistics(const double *samples, int size, long runs, double *means)
 {
-    row s = {0};
+    row s = { 0 };
 
     memset(means, 0, (size_t)runs * sizeof *means);
     for (int r = 0; r < size; r++) {
@@ -155,7 +155,8 @@ static int one_size(run *r, size_t bytes)
     long runs = runs_for(&r->options, bytes);
     size_t per_rank = (size_t)runs * sizeof(double);
     double *mine = calloc((size_t)runs, sizeof *mine);
-    double *all = calloc((size_t)(r->rank == 0 ? r->size : 1) + 1, per_rank); /* one more: statistics' means */
+    double *all =
+        calloc((size_t)(r->rank == 0 ? r->size : 1) + 1, per_rank); /* one more: statistics' means */
     bench_case *c = NULL;
     int rc;
 
@@ -195,9 +196,10 @@ static void print_header(const run *r, const probe_result *probe, int argc, char
     printf("# %s %s, %d rank(s)%s", bench_name(), bench_collective_name(r->collective), r->size,
            o->persistent ? ", persistent" : "");
     if (r->collective != BENCH_BARRIER)
-        printf(", %s%s%s, %s buffers%s", mp_type_name(o->type), bench_collective_reduces(r->collective) ? " " : "",
-               bench_collective_reduces(r->collective) ? mp_op_name(o->op) : "", o->shared ? "alloc" : "malloc",
-               o->check ? ", every result checked" : "");
+        printf(", %s%s%s, %s buffers%s", mp_type_name(o->type),
+               bench_collective_reduces(r->collective) ? " " : "",
+               bench_collective_reduces(r->collective) ? mp_op_name(o->op) : "",
+               o->shared ? "alloc" : "malloc", o->check ? ", every result checked" : "");
     printf("\n# command:");
     for (int i = 0; i < argc; i++)
         printf(" %s", argv[i]);
@@ -226,8 +228,8 @@ static void print_cost(const run *r, const cost *all)
         allocations += all[i].allocations;
         switches += all[i].switches;
     }
-    printf("# CPU share got: %.2f of a core per rank (least %.2f), %llu involuntary switches\n", sum / r->size,
-           least, (unsigned long long)switches);
+    printf("# CPU share got: %.2f of a core per rank (least %.2f), %llu involuntary switches\n",
+           sum / r->size, least, (unsigned long long)switches);
     if (bench_allocations(r->b) != UINT64_MAX)
         printf("# allocations in the timed loop: %llu\n", (unsigned long long)allocations);
 }
@@ -246,11 +248,11 @@ static void print_probe_after(const probe_result *before)
 
 /* ---- the program ---------------------------------------------------------------------------------- */
 
-/* The rank that the launcher's environment gives us, before any library is started; 0 when it says nothing. */
+/* The rank that the launcher's environment gives us, before a library is started; 0 when it gives none. */
 static int rank_of_launcher(void)
 {
-    static const char *const names[] = {"FEDRDMA_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
-                                        "SLURM_PROCID"};
+    static const char *const names[] = { "FEDRDMA_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
+                                         "SLURM_PROCID" };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (getenv(names[i]) != NULL)
@@ -292,8 +294,8 @@ static int report_cost(run *r)
 
 int bench_main(int argc, char **argv, const char *collective)
 {
-    run r = {.collective = bench_collective_parse(collective)};
-    probe_result probe = {0};
+    run r = { .collective = bench_collective_parse(collective) };
+    probe_result probe = { 0 };
     int early_rank = rank_of_launcher();
     int rc = bench_options_parse(argc, argv, collective, &r.options);
 

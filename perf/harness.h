@@ -4,12 +4,13 @@
  *
  * What exactly is timed: for every iteration each rank passes a barrier, reads the clock, makes the call and
  * reads the clock again. So a sample holds one clock reading (about 20 ns), the skew with which ranks leave
- * the barrier, and the call; filling, poisoning and checking buffers, and collecting samples, stay outside. With
- * n ranks and k iterations there are n x k samples; the columns are, in microseconds:
- *   Avg     mean of all samples                        (OSU's "Avg Latency")
- *   Min     the smallest mean that a rank saw          (OSU's "Min Latency")
- *   Max     the largest mean that a rank saw           (OSU's "Max Latency")
- *   Median  over the iterations, of the mean over ranks: as Avg, but a descheduled rank doesn't move it
+ * the barrier, and the call; filling, poisoning and checking buffers, and collecting samples, stay outside.
+ * With n ranks and k iterations there are n x k samples; the columns are, in microseconds:
+ *
+ * - Avg: the mean of all samples (OSU's "Avg Latency");
+ * - Min, Max: the smallest and the largest mean that a rank saw (OSU's "Min" and "Max Latency");
+ * - Median: over the iterations, of the mean over ranks; as Avg, but a descheduled rank doesn't move it.
+ *
  * Size is in bytes: the whole vector for allreduce, reduce, broadcast and reduce_scatter, one rank's part for
  * gather, scatter, allgather and alltoall. */
 #ifndef PERF_HARNESS_H
@@ -49,7 +50,7 @@ void bench_case_destroy(bench *b, bench_case *c);
 void bench_case_poison(bench_case *c);
 bool bench_case_right(bench_case *c);
 
-/* The whole program: opens the library, runs all sizes, prints the table on rank 0. Returns an exit status. */
+/* The whole program: opens the library, runs all sizes, prints the table on rank 0. Exit status. */
 int bench_main(int argc, char **argv, const char *collective);
 
 #endif

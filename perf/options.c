@@ -19,7 +19,7 @@ static const char help[] =
     "\n"
     "  -m, --message-size MIN:MAX  sizes in bytes, doubling from MIN; k, m, g are 1024-based; MIN: and :MAX\n"
     "                              leave the other as it is, one number is both (default 4:64m)\n"
-    "  -i, --iterations N          timed calls for each size (default 1000 up to 8k, 200 up to 1m, 20 above)\n"
+    "  -i, --iterations N          timed calls a size (default 1000 up to 8k, 200 up to 1m, else 20)\n"
     "  -x, --warmup N              calls before them (default a tenth of that)\n"
     "  -c, --validate              compare every result with a reference, outside the timed part\n"
     "  -t, --type TYPE             i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16 f32 f64 (default f32)\n"
@@ -36,13 +36,19 @@ static const char help[] =
     "are: compare only tables of the same mode.\n";
 
 static const struct option longs[] = {
-    {"message-size", required_argument, NULL, 'm'}, {"iterations", required_argument, NULL, 'i'},
-    {"warmup", required_argument, NULL, 'x'},       {"validate", no_argument, NULL, 'c'},
-    {"type", required_argument, NULL, 't'},         {"op", required_argument, NULL, 'o'},
-    {"buffers", required_argument, NULL, 'b'},      {"persistent", no_argument, NULL, 'p'},
-    {"pin", no_argument, NULL, 'P'},                {"memory", required_argument, NULL, 'M'},
-    {"format", required_argument, NULL, 'f'},       {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+    { "message-size", required_argument, NULL, 'm' },
+    { "iterations", required_argument, NULL, 'i' },
+    { "warmup", required_argument, NULL, 'x' },
+    { "validate", no_argument, NULL, 'c' },
+    { "type", required_argument, NULL, 't' },
+    { "op", required_argument, NULL, 'o' },
+    { "buffers", required_argument, NULL, 'b' },
+    { "persistent", no_argument, NULL, 'p' },
+    { "pin", no_argument, NULL, 'P' },
+    { "memory", required_argument, NULL, 'M' },
+    { "format", required_argument, NULL, 'f' },
+    { "help", no_argument, NULL, 'h' },
+    { NULL, 0, NULL, 0 },
 };
 
 /* "4", "64k", "1g"; *end tells where the number ended. */
@@ -158,13 +164,13 @@ static bool take(int letter, const char *value, bench_options *o)
 
 int bench_options_parse(int argc, char **argv, const char *collective, bench_options *options)
 {
-    bench_options o = {.min_bytes = 4,
-                       .max_bytes = (size_t)64 << 20,
-                       .memory_bytes = (size_t)1 << 30,
-                       .iterations = -1,
-                       .warmup = -1,
-                       .type = FEDRDMA_F32,
-                       .op = FEDRDMA_SUM};
+    bench_options o = { .min_bytes = 4,
+                        .max_bytes = (size_t)64 << 20,
+                        .memory_bytes = (size_t)1 << 30,
+                        .iterations = -1,
+                        .warmup = -1,
+                        .type = FEDRDMA_F32,
+                        .op = FEDRDMA_SUM };
     int letter;
 
     while ((letter = getopt_long(argc, argv, "m:i:x:ct:o:b:pPM:f:h", longs, NULL)) != -1) {
@@ -183,7 +189,8 @@ int bench_options_parse(int argc, char **argv, const char *collective, bench_opt
         if (optind < argc)
             fprintf(stderr, "%s: unexpected argument '%s'\n", argv[0], argv[optind]);
         else
-            fprintf(stderr, "%s: %s is not defined for %s\n", argv[0], mp_op_name(o.op), mp_type_name(o.type));
+            fprintf(stderr, "%s: %s is not defined for %s\n", argv[0], mp_op_name(o.op),
+                    mp_type_name(o.type));
         fprintf(stderr, "Try '%s --help'.\n", argv[0]);
         return 2;
     }

@@ -79,8 +79,8 @@ static void *exchange(void *arg)
 
 void probe_exchange(probe_result *result)
 {
-    pair p = {.cpu = {0, 1}};
-    side sides[2] = {{&p, 0}, {&p, 1}};
+    pair p = { .cpu = { 0, 1 } };
+    side sides[2] = { { &p, 0 }, { &p, 1 } };
     pthread_t threads[2];
 
     memset(result, 0, sizeof *result);
@@ -109,7 +109,8 @@ void probe_describe(const probe_result *result, char *text, size_t text_bytes)
                  result->cpu[1], result->exchange_ns,
                  result->far ? "FAR: compare only with other far runs" : "near");
     else
-        snprintf(text, text_bytes, "cache-line exchange between two CPUs: not measured (one CPU, or pinning refused)");
+        snprintf(text, text_bytes,
+                 "cache-line exchange between two CPUs: not measured (one CPU, or pinning refused)");
 }
 
 bool probe_pin(int rank)

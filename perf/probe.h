@@ -15,8 +15,8 @@ typedef struct probe_result {
     int cpu[2];
 } probe_result;
 
-/* Takes about 20 ms, best of several batches. The other ranks must sleep meanwhile: call it before the library
- * is opened or after it is closed. */
+/* Takes about 20 ms, best of several batches. The other ranks must sleep meanwhile: call it before the
+ * library is opened or after it is closed. */
 void probe_exchange(probe_result *result);
 
 /* One line for the table's header, without the "# ". */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * badcalls.c - wrong arguments, requests and handles. Three ranks as threads; after each group a collective shows that
- * a refused call has sent nothing and the communicator still works. */
+ * badcalls.c - wrong arguments, requests and handles. Three ranks as threads; after each group a collective
+ * shows that a refused call has sent nothing and the communicator still works. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -31,7 +31,7 @@ typedef struct seat {
 
 static bool sit(seat *s, mp_job *job, int rank, const char *const *settings)
 {
-    *s = (seat){.job = job, .rank = rank};
+    *s = (seat){ .job = job, .rank = rank };
     mp_expect_rank = rank;
     if (!EXPECT_OK(mp_threads_init(job, rank, settings, &s->context)))
         return false;
@@ -51,8 +51,8 @@ static void still_works(seat *s)
 
 static void null_buffers(seat *s)
 {
-    float a[COUNT] = {0}, b[RANKS * COUNT];
-    size_t counts[RANKS] = {1, 1, 1}, displs[RANKS] = {0, 1, 2};
+    float a[COUNT] = { 0 }, b[RANKS * COUNT];
+    size_t counts[RANKS] = { 1, 1, 1 }, displs[RANKS] = { 0, 1, 2 };
     fedrdma_comm *w = s->world;
     fedrdma_request *request = NULL;
 
@@ -84,10 +84,10 @@ static void null_buffers(seat *s)
 
 static void bad_numbers(seat *s)
 {
-    float a[COUNT] = {0}, b[RANKS * COUNT];
-    int64_t whole[COUNT] = {0}, out[COUNT];
+    float a[COUNT] = { 0 }, b[RANKS * COUNT];
+    int64_t whole[COUNT] = { 0 }, out[COUNT];
     const size_t huge = SIZE_MAX / 8;
-    size_t counts[RANKS] = {SIZE_MAX / 2, SIZE_MAX / 2, 2}, displs[RANKS] = {0, 0, SIZE_MAX / 2};
+    size_t counts[RANKS] = { SIZE_MAX / 2, SIZE_MAX / 2, 2 }, displs[RANKS] = { 0, 0, SIZE_MAX / 2 };
     fedrdma_comm *w = s->world;
 
     EXPECT_REFUSED(fedrdma_broadcast(a, COUNT, F32, -1, w), w, "root");
@@ -110,7 +110,8 @@ static void bad_numbers(seat *s)
     EXPECT_REFUSED(fedrdma_allreduce_weighted(a, b, COUNT, F32, (double)INFINITY, w), w, "weight");
     EXPECT_REFUSED(fedrdma_allreduce(whole, out, SIZE_MAX / 4, FEDRDMA_I64, SUM, w), w, "count");
     EXPECT_REFUSED(fedrdma_broadcast(a, SIZE_MAX, F32, 0, w), w, "count");
-    EXPECT_REFUSED(fedrdma_allgather(a, huge, F32, b, huge, F32, w), w, "count"); /* only all blocks overflow */
+    EXPECT_REFUSED(fedrdma_allgather(a, huge, F32, b, huge, F32, w), w,
+                   "count"); /* only all blocks overflow */
     EXPECT_REFUSED(fedrdma_alltoall(a, huge, F32, b, huge, F32, w), w, "count");
     EXPECT_REFUSED(fedrdma_reduce_scatter_block(a, b, huge, F32, SUM, w), w, "count");
     EXPECT_REFUSED(fedrdma_reduce_scatter(a, b, counts, FEDRDMA_U8, SUM, w), w, "count");
@@ -121,14 +122,15 @@ static void bad_numbers(seat *s)
 
 static void bad_places(seat *s)
 {
-    float a[RANKS * COUNT] = {0}, b[RANKS * COUNT];
-    size_t counts[RANKS] = {2, 2, 2}, clash[RANKS] = {0, 1, 4};
+    float a[RANKS * COUNT] = { 0 }, b[RANKS * COUNT];
+    size_t counts[RANKS] = { 2, 2, 2 }, clash[RANKS] = { 0, 1, 4 };
     fedrdma_comm *w = s->world;
 
     EXPECT_REFUSED(fedrdma_allreduce(a, a, COUNT, F32, SUM, w), w, "overlap");
     EXPECT_REFUSED(fedrdma_allreduce(a, a + COUNT - 1, COUNT, F32, SUM, w), w, "overlap");
     EXPECT_REFUSED(fedrdma_allreduce(a + 1, a, COUNT, F32, SUM, w), w, "overlap");
-    EXPECT_REFUSED(fedrdma_allgather(a + RANKS * COUNT - 1, 1, F32, a + COUNT * RANKS - 3, 1, F32, w), w, "overlap");
+    EXPECT_REFUSED(fedrdma_allgather(a + RANKS * COUNT - 1, 1, F32, a + COUNT * RANKS - 3, 1, F32, w), w,
+                   "overlap");
     EXPECT_REFUSED(fedrdma_alltoall(a, COUNT, F32, a, COUNT, F32, w), w, "overlap");
     EXPECT_REFUSED(fedrdma_scan(a, a, COUNT, F32, SUM, w), w, "overlap");
     EXPECT_REFUSED(fedrdma_reduce_scatter_block(a, a + 1, 2, F32, SUM, w), w, "overlap");
@@ -149,7 +151,7 @@ static void bad_places(seat *s)
 
 static void bad_objects(seat *s)
 {
-    fedrdma_attr attr = {.min_silos = -1};
+    fedrdma_attr attr = { .min_silos = -1 };
     fedrdma_op op = FEDRDMA_SUM, none = 0, unknown = 777;
     fedrdma_comm *comm = NULL, *w = s->world;
     const char *name;
@@ -176,7 +178,8 @@ static void bad_objects(seat *s)
     EXPECT_CODE(fedrdma_comm_dup(w, NULL), INVALID);
     EXPECT_CODE(fedrdma_comm_free(NULL), INVALID);
     EXPECT_CODE(fedrdma_comm_last_result(w, NULL), INVALID);
-    EXPECT(fedrdma_comm_rank(NULL) == -1 && fedrdma_comm_size(NULL) == -1 && fedrdma_comm_context(NULL) == NULL);
+    EXPECT(fedrdma_comm_rank(NULL) == -1 && fedrdma_comm_size(NULL) == -1 &&
+           fedrdma_comm_context(NULL) == NULL);
     EXPECT(fedrdma_world(NULL) == NULL);
     EXPECT(fedrdma_datatype_size((fedrdma_datatype)99) == 0);
     EXPECT(fedrdma_strerror(-9999) != NULL && fedrdma_strerror(5) != NULL);
@@ -184,7 +187,7 @@ static void bad_objects(seat *s)
 
 static void argument_rank(mp_job *job, int rank, void *arg)
 {
-    static void (*const parts[])(seat *) = {null_buffers, bad_numbers, bad_places, bad_objects};
+    static void (*const parts[])(seat *) = { null_buffers, bad_numbers, bad_places, bad_objects };
     seat s;
 
     (void)arg;
@@ -215,7 +218,7 @@ static void add(const void *in, void *inout, size_t count, fedrdma_datatype type
 /* Rank 2 stays away, so that the others' requests are surely active. */
 static void misuse_active(seat *s)
 {
-    float a[2][COUNT] = {{0}}, b[2][COUNT];
+    float a[2][COUNT] = { { 0 } }, b[2][COUNT];
     fedrdma_request *plain = NULL, *persistent = NULL, *none = NULL;
     fedrdma_context *context = s->context;
     fedrdma_comm *dup = NULL;
@@ -272,7 +275,7 @@ static void misuse_active(seat *s)
 static void use_after_free(seat *s)
 {
     fedrdma_comm *dup = NULL, *stale;
-    float a[2] = {0}, b[2];
+    float a[2] = { 0 }, b[2];
 
     EXPECT_OK(fedrdma_comm_dup(s->world, &dup));
     stale = dup;
@@ -287,8 +290,8 @@ static void use_after_free(seat *s)
 /* Rank 2 never joins: the deadline passes, and the communicator is broken afterwards; others go on. */
 static void pass_deadline(seat *s)
 {
-    const fedrdma_attr attr = {.deadline_ns = 150 * 1000 * 1000};
-    float a[COUNT] = {0}, b[COUNT];
+    const fedrdma_attr attr = { .deadline_ns = 150 * 1000 * 1000 };
+    float a[COUNT] = { 0 }, b[COUNT];
     fedrdma_comm *dup = NULL;
 
     EXPECT_OK(fedrdma_comm_dup(s->world, &dup));
@@ -308,7 +311,7 @@ static void pass_deadline(seat *s)
 static void use_after_finalize(seat *s)
 {
     fedrdma_comm *world = s->world, *dup = NULL;
-    float a[2] = {0}, b[2];
+    float a[2] = { 0 }, b[2];
 
     EXPECT_OK(fedrdma_comm_dup(world, &dup));
     EXPECT_OK(fedrdma_finalize(&s->context));
@@ -366,8 +369,8 @@ static int disagree(const char *about, bool odd, const float *a, float *b, fedrd
 static void mismatch_rank(mp_job *job, int rank, void *arg)
 {
     const quarrel *q = arg;
-    const char *settings[] = {"check", q->check, "timeout", "4s", NULL};
-    float a[COUNT] = {0}, b[COUNT];
+    const char *settings[] = { "check", q->check, "timeout", "4s", NULL };
+    float a[COUNT] = { 0 }, b[COUNT];
     seat s;
 
     if (!sit(&s, job, rank, settings))
@@ -390,8 +393,8 @@ static void mismatch_rank(mp_job *job, int rank, void *arg)
 void bad_mismatches(void)
 {
     static const quarrel quarrels[] = {
-        {"count", "count", "1"},           {"type", "type", "1"},  {"op", "op", "1"}, {"root", "root", "1"},
-        {"collective", "scan", "1"},       {"count", "", "0"},
+        { "count", "count", "1" }, { "type", "type", "1" },       { "op", "op", "1" },
+        { "root", "root", "1" },   { "collective", "scan", "1" }, { "count", "", "0" },
     };
 
     for (size_t i = 0; i < sizeof quarrels / sizeof quarrels[0]; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * badinput.c - wrong input of every kind must give a clear error that names it, within bounded time, and nothing
- * on standard output or error, which are files here while the library runs. */
+ * badinput.c - wrong input of every kind must give a clear error that names it, within bounded time, and
+ * nothing on standard output or error, which are files here while the library runs. */
 #include "tests/mp/badinput.h"
 
 #include <signal.h>
@@ -22,18 +22,18 @@ void bad_options(void)
     static const struct {
         const char *name, *value, *says[2];
     } bad[] = {
-        {"rendezvos", "a:1", {"rendezvos", "rendezvous"}}, /* the nearest name is offered */
-        {"timout", "5s", {"timout", "timeout"}},
-        {"", "1", {"", ""}},
-        {"rank", "two", {"rank", "two"}},
-        {"rank", "99999999999", {"rank", "99999999999"}},
-        {"size", "3x", {"size", "3x"}},
-        {"timeout", "5 parsecs", {"timeout", "parsecs"}},
-        {"timeout", "5", {"timeout", "5"}}, /* no unit */
-        {"timeout", "-1s", {"timeout", "-1s"}},
-        {"check", "perhaps", {"check", "perhaps"}},
-        {"eager", "8 bananas", {"eager", "bananas"}},
-        {"fragment", "99999999999999999999g", {"fragment", "9"}},
+        { "rendezvos", "a:1", { "rendezvos", "rendezvous" } }, /* the nearest name is offered */
+        { "timout", "5s", { "timout", "timeout" } },
+        { "", "1", { "", "" } },
+        { "rank", "two", { "rank", "two" } },
+        { "rank", "99999999999", { "rank", "99999999999" } },
+        { "size", "3x", { "size", "3x" } },
+        { "timeout", "5 parsecs", { "timeout", "parsecs" } },
+        { "timeout", "5", { "timeout", "5" } }, /* no unit */
+        { "timeout", "-1s", { "timeout", "-1s" } },
+        { "check", "perhaps", { "check", "perhaps" } },
+        { "eager", "8 bananas", { "eager", "bananas" } },
+        { "fragment", "99999999999999999999g", { "fragment", "9" } },
     };
     fedrdma_options *options = NULL;
 
@@ -95,17 +95,17 @@ void bad_environment(void)
     static const struct {
         const char *name, *value, *says;
     } bad[] = {
-        {"FEDRDMA_TIMEOUT", "soon", "FEDRDMA_TIMEOUT"},
-        {"FEDRDMA_SIZE", "many", "FEDRDMA_SIZE"},
-        {"FEDRDMA_THREADS", "several", "several"},
-        {"FEDRDMA_TRANSPORTS", "pigeon", "pigeon"},
-        {"FEDRDMA_LOG", "loud", "loud"},
-        {"FEDRDMA_ALGO", "allreduce:0-4k:nosuch", "nosuch"},
-        {"FEDRDMA_ALGO", "alreduce:0-4k:ring", "alreduce"},
-        {"FEDRDMA_ALGO", "allreduce:8k-4k:ring", "8k-4k"},
-        {"FEDRDMA_ALGO", "allreduce:0-4q:ring", "4q"},
-        {"FEDRDMA_ALGO", "allreduce", "allreduce"},
-        {"FEDRDMA_ALGO", "allreduce:0-4k:bruck", "bruck"},
+        { "FEDRDMA_TIMEOUT", "soon", "FEDRDMA_TIMEOUT" },
+        { "FEDRDMA_SIZE", "many", "FEDRDMA_SIZE" },
+        { "FEDRDMA_THREADS", "several", "several" },
+        { "FEDRDMA_TRANSPORTS", "pigeon", "pigeon" },
+        { "FEDRDMA_LOG", "loud", "loud" },
+        { "FEDRDMA_ALGO", "allreduce:0-4k:nosuch", "nosuch" },
+        { "FEDRDMA_ALGO", "alreduce:0-4k:ring", "alreduce" },
+        { "FEDRDMA_ALGO", "allreduce:8k-4k:ring", "8k-4k" },
+        { "FEDRDMA_ALGO", "allreduce:0-4q:ring", "4q" },
+        { "FEDRDMA_ALGO", "allreduce", "allreduce" },
+        { "FEDRDMA_ALGO", "allreduce:0-4k:bruck", "bruck" },
     };
     lines l;
 
@@ -126,7 +126,8 @@ static void capture(FILE *file)
 {
     fflush(NULL);
     mp_expect_out = fdopen(dup(STDERR_FILENO), "w");
-    if (mp_expect_out == NULL || dup2(fileno(file), STDOUT_FILENO) < 0 || dup2(fileno(file), STDERR_FILENO) < 0)
+    if (mp_expect_out == NULL || dup2(fileno(file), STDOUT_FILENO) < 0 ||
+        dup2(fileno(file), STDERR_FILENO) < 0)
         abort();
 }
 
@@ -160,10 +161,10 @@ int main(void)
         void (*run)(void);
         double at_most_s;
     } parts[] = {
-        {"options", bad_options, 1},         {"start values", bad_start_values, 5},
-        {"meetings", bad_meetings, 20},      {"environment", bad_environment, 10},
-        {"arguments", bad_arguments, 10},    {"requests", bad_requests, 20},
-        {"mismatches", bad_mismatches, 20},
+        { "options", bad_options, 1 },        { "start values", bad_start_values, 5 },
+        { "meetings", bad_meetings, 20 },     { "environment", bad_environment, 10 },
+        { "arguments", bad_arguments, 10 },   { "requests", bad_requests, 20 },
+        { "mismatches", bad_mismatches, 20 },
     };
     FILE *file = tmpfile();
     char text[1000];
@@ -180,8 +181,8 @@ int main(void)
         double start = seconds();
         parts[i].run();
         EXPECT(seconds() - start < parts[i].at_most_s);
-        fprintf(mp_expect_out, "%s %zu - bad %s (%.2f s)\n", mp_expect_failures == before ? "ok" : "not ok", i + 1,
-                parts[i].name, seconds() - start);
+        fprintf(mp_expect_out, "%s %zu - bad %s (%.2f s)\n", mp_expect_failures == before ? "ok" : "not ok",
+                i + 1, parts[i].name, seconds() - start);
         fflush(mp_expect_out);
     }
     written(file, text, sizeof text);

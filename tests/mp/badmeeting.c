@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * badmeeting.c - start-ups that can't succeed: impossible ranks, malformed addresses, and a rendezvous where nobody,
- * somebody else, too few or too many come. Ranks are threads; the peers that misbehave are plain sockets. */
+ * badmeeting.c - start-ups that can't succeed: impossible ranks, malformed addresses, and a rendezvous where
+ * nobody, somebody else, too few or too many come. Ranks are threads; the peers that misbehave are plain
+ * sockets. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -35,21 +36,21 @@ void bad_start_values(void)
     static const struct {
         const char *settings[11], *says[2];
     } bad[] = {
-        {{"rank", "3", "size", "3", "rendezvous", "127.0.0.1:9"}, {"rank", "3"}},
-        {{"rank", "7", "size", "2", "rendezvous", "127.0.0.1:9"}, {"7", "2"}},
-        {{"rank", "0", "size", "0"}, {"size", "0"}},
-        {{"rank", "-5", "size", "2", "rendezvous", "127.0.0.1:9"}, {"rank", "-5"}},
-        {{"size", "2", "rendezvous", "127.0.0.1:9"}, {"rank", ""}},
-        {{"rank", "0", "size", "2"}, {"rendezvous", ""}},
-        {{"rank", "1", "size", "2", "rendezvous", "nohost"}, {"nohost", "host:port"}},
-        {{"rank", "1", "size", "2", "rendezvous", "127.0.0.1:"}, {"127.0.0.1:", ""}},
-        {{"rank", "1", "size", "2", "rendezvous", ":80"}, {":80", ""}},
-        {{"rank", "1", "size", "2", "rendezvous", "127.0.0.1:99999"}, {"99999", ""}},
-        {{"rank", "1", "size", "2", "rendezvous", "127.0.0.1:eighty"}, {"eighty", ""}},
-        {{"rank", "1", "size", "2", "rendezvous", "[::1:80"}, {"[::1:80", ""}},
-        {{"rank", "0", "size", "1", "transports", "shm,pigeon"}, {"pigeon", ""}},
-        {{"rank", "0", "size", "1", "threads", "some"}, {"threads", "some"}},
-        {{"rank", "0", "size", "1", "algo", "allreduce:0-:nosuch"}, {"nosuch", "allreduce"}},
+        { { "rank", "3", "size", "3", "rendezvous", "127.0.0.1:9" }, { "rank", "3" } },
+        { { "rank", "7", "size", "2", "rendezvous", "127.0.0.1:9" }, { "7", "2" } },
+        { { "rank", "0", "size", "0" }, { "size", "0" } },
+        { { "rank", "-5", "size", "2", "rendezvous", "127.0.0.1:9" }, { "rank", "-5" } },
+        { { "size", "2", "rendezvous", "127.0.0.1:9" }, { "rank", "" } },
+        { { "rank", "0", "size", "2" }, { "rendezvous", "" } },
+        { { "rank", "1", "size", "2", "rendezvous", "nohost" }, { "nohost", "host:port" } },
+        { { "rank", "1", "size", "2", "rendezvous", "127.0.0.1:" }, { "127.0.0.1:", "" } },
+        { { "rank", "1", "size", "2", "rendezvous", ":80" }, { ":80", "" } },
+        { { "rank", "1", "size", "2", "rendezvous", "127.0.0.1:99999" }, { "99999", "" } },
+        { { "rank", "1", "size", "2", "rendezvous", "127.0.0.1:eighty" }, { "eighty", "" } },
+        { { "rank", "1", "size", "2", "rendezvous", "[::1:80" }, { "[::1:80", "" } },
+        { { "rank", "0", "size", "1", "transports", "shm,pigeon" }, { "pigeon", "" } },
+        { { "rank", "0", "size", "1", "threads", "some" }, { "threads", "some" } },
+        { { "rank", "0", "size", "1", "algo", "allreduce:0-:nosuch" }, { "nosuch", "allreduce" } },
     };
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -82,7 +83,7 @@ typedef struct host {
 /* Listens on a free port of this machine; `closed`: gives it back at once. */
 static void host_open(host *h, bool closed)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t length = sizeof a;
 
     h->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -115,9 +116,10 @@ static void *misbehave(void *arg)
 
 static void expect_unreachable(void)
 {
-    host h = {.fd = -1};
+    host h = { .fd = -1 };
     fedrdma_context *context = NULL;
-    const char *settings[] = {"rank", "1", "size", "2", "rendezvous", h.address, "connect_timeout", DEADLINE, NULL};
+    const char *settings[] = { "rank",   "1", "size", "2", "rendezvous", h.address, "connect_timeout",
+                               DEADLINE, NULL };
 
     host_open(&h, true);
     EXPECT_CODE(start(settings, &context), FEDRDMA_ERR_UNREACHABLE);
@@ -135,9 +137,10 @@ static void expect_unreachable(void)
 
 static void expect_stranger(enum manner manner)
 {
-    host h = {.fd = -1};
+    host h = { .fd = -1 };
     fedrdma_context *context = NULL;
-    const char *settings[] = {"rank", "1", "size", "2", "rendezvous", h.address, "connect_timeout", DEADLINE, NULL};
+    const char *settings[] = { "rank",   "1", "size", "2", "rendezvous", h.address, "connect_timeout",
+                               DEADLINE, NULL };
 
     host_open(&h, false);
     h.manner = manner;
@@ -171,7 +174,7 @@ typedef struct party {
 
 static void make_noise(const char *address)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     unsigned char bytes[3000];
 
     a.sin_port = htons((uint16_t)atoi(strchr(address, ':') + 1));
@@ -190,9 +193,11 @@ static void attend(mp_job *job, int index, void *arg)
 {
     party *p = arg;
     const guest *g = &p->guests[index];
-    const char *settings[] = {"rank", g->rank, "size", g->size, "rendezvous", p->address, "job", g->job,
-                              "transports", "loop", "connect_timeout", g->code == FEDRDMA_OK ? "10s" : DEADLINE,
-                              NULL};
+    const char *settings[] = {
+        "rank", g->rank, "size",       g->size, "rendezvous",      p->address,
+        "job",  g->job,  "transports", "loop",  "connect_timeout", g->code == FEDRDMA_OK ? "10s" : DEADLINE,
+        NULL
+    };
     fedrdma_context *context = NULL;
 
     mp_expect_rank = index;
@@ -218,8 +223,8 @@ static void attend(mp_job *job, int index, void *arg)
 /* Returns how many TAKEN guests were refused. */
 static int hold(const guest *guests, int count, bool noise)
 {
-    host h = {.fd = -1};
-    party p = {.guests = guests, .noise = noise};
+    host h = { .fd = -1 };
+    party p = { .guests = guests, .noise = noise };
 
     host_open(&h, true);
     memcpy(p.address, h.address, sizeof p.address);
@@ -229,17 +234,18 @@ static int hold(const guest *guests, int count, bool noise)
 
 void bad_meetings(void)
 {
-    static const guest missing[] = {{"0", "3", "a", FEDRDMA_ERR_TIMEOUT, "2"},
-                                    {"1", "3", "a", FEDRDMA_ERR_TIMEOUT, "2"}};
-    static const guest other_job[] = {{"0", "2", "alpha", FEDRDMA_ERR_TIMEOUT, "1"},
-                                      {"1", "2", "beta", FEDRDMA_ERR_REFUSED, "alpha"}};
-    static const guest other_size[] = {{"0", "2", "a", FEDRDMA_ERR_TIMEOUT, "1"},
-                                       {"1", "3", "a", FEDRDMA_ERR_REFUSED, "size"}};
-    static const guest twice[] = {{"0", "3", "a", FEDRDMA_ERR_TIMEOUT, "2"},
-                                  {"1", "3", "a", TAKEN, ""},
-                                  {"1", "3", "a", TAKEN, ""}};
-    static const guest noisy[] = {{"0", "2", "a", FEDRDMA_OK, ""}, {"1", "2", "a", FEDRDMA_OK, ""},
-                                  {"", "", "", FEDRDMA_OK, ""}};
+    static const guest missing[] = { { "0", "3", "a", FEDRDMA_ERR_TIMEOUT, "2" },
+                                     { "1", "3", "a", FEDRDMA_ERR_TIMEOUT, "2" } };
+    static const guest other_job[] = { { "0", "2", "alpha", FEDRDMA_ERR_TIMEOUT, "1" },
+                                       { "1", "2", "beta", FEDRDMA_ERR_REFUSED, "alpha" } };
+    static const guest other_size[] = { { "0", "2", "a", FEDRDMA_ERR_TIMEOUT, "1" },
+                                        { "1", "3", "a", FEDRDMA_ERR_REFUSED, "size" } };
+    static const guest twice[] = { { "0", "3", "a", FEDRDMA_ERR_TIMEOUT, "2" },
+                                   { "1", "3", "a", TAKEN, "" },
+                                   { "1", "3", "a", TAKEN, "" } };
+    static const guest noisy[] = { { "0", "2", "a", FEDRDMA_OK, "" },
+                                   { "1", "2", "a", FEDRDMA_OK, "" },
+                                   { "", "", "", FEDRDMA_OK, "" } };
 
     expect_unreachable();
     expect_stranger(GARBAGE);

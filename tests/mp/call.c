@@ -14,8 +14,8 @@
 
 enum { GUARD = 64, POISON = 0xA5, GAP = 3, BLOCK_STRIDE = 131 };
 
-/* `count` elements at element `at`: the pattern of `rank` from index `first`; folded: the operator over `rank`
- * ranks. */
+/* `count` elements at element `at`: the pattern of `rank` from index `first`; folded: the operator over
+ * `rank` ranks. */
 typedef struct part {
     size_t at, count, first;
     int rank;
@@ -55,7 +55,7 @@ int mp_env_open(fedrdma_context *context, uint64_t seed, mp_env *env)
     fedrdma_comm *world = fedrdma_world(context);
     int rank = fedrdma_comm_rank(world), rc;
 
-    *env = (mp_env){.context = context, .seed = seed, .comm = {[MP_WORLD] = world}};
+    *env = (mp_env){ .context = context, .seed = seed, .comm = { [MP_WORLD] = world } };
     rc = fedrdma_comm_dup(world, &env->comm[MP_DUP]);
     if (rc == FEDRDMA_OK)
         rc = fedrdma_comm_split(world, rank % 2, 0, &env->comm[MP_PARITY]);
@@ -87,17 +87,17 @@ void mp_env_close(mp_env *env)
 
 static void add_init(buffer *b, size_t at, size_t count, int rank, size_t first)
 {
-    b->init[b->ninit++] = (part){at, count, first, rank, false};
+    b->init[b->ninit++] = (part){ at, count, first, rank, false };
 }
 
 static void add_want(buffer *b, size_t at, size_t count, int rank, size_t first)
 {
-    b->want[b->nwant++] = (part){at, count, first, rank, false};
+    b->want[b->nwant++] = (part){ at, count, first, rank, false };
 }
 
 static void add_folded(buffer *b, size_t count, int ranks, size_t first)
 {
-    b->want[b->nwant++] = (part){0, count, first, ranks, true};
+    b->want[b->nwant++] = (part){ 0, count, first, ranks, true };
 }
 
 /* Irregular counts: none at all for some. */
@@ -318,12 +318,13 @@ mp_call *mp_call_create(mp_env *env, const mp_case *spec, uint64_t extra)
     c->rank = fedrdma_comm_rank(c->comm);
     c->size = fedrdma_comm_size(c->comm);
     c->root = spec->root % c->size;
-    c->data = (mp_data){spec->type, spec->op, c->size, salt};
+    c->data = (mp_data){ spec->type, spec->op, c->size, salt };
     c->op = spec->op == MP_OP_USER ? env->user : spec->op == MP_OP_ORDERED ? env->ordered : spec->op;
     c->as_bytes = salt % 4 == 0;
     c->shy = salt % 8 < 4;
     plan(c);
-    if (!buffer_alloc(c, &c->send, (unsigned)(salt >> 8)) || !buffer_alloc(c, &c->recv, (unsigned)(salt >> 10))) {
+    if (!buffer_alloc(c, &c->send, (unsigned)(salt >> 8)) ||
+        !buffer_alloc(c, &c->recv, (unsigned)(salt >> 10))) {
         mp_call_destroy(c);
         return NULL;
     }
@@ -520,7 +521,8 @@ static bool buffer_check(const mp_call *c, const buffer *b, const char *name, ch
         if (index >= 0 && (size_t)index < b->elements) {
             mp_show(c->spec.type, b->data + (size_t)index * element, got, sizeof got);
             mp_show(c->spec.type, image + (b->data - b->base) + (size_t)index * element, want, sizeof want);
-            snprintf(why, why_bytes, "%s element %ld of %zu is %s, expected %s", name, index, b->elements, got, want);
+            snprintf(why, why_bytes, "%s element %ld of %zu is %s, expected %s", name, index, b->elements,
+                     got, want);
         } else {
             snprintf(why, why_bytes, "wrote %s the %s buffer", index < 0 ? "before" : "behind", name);
         }

@@ -13,29 +13,29 @@ static const struct {
     const char *name;
     bool reduces, blocks, may_be_in_place;
 } colls[MP_NCOLLS] = {
-    [MP_ALLREDUCE] = {"allreduce", true, false, true},
-    [MP_WEIGHTED] = {"allreduce_weighted", true, false, true},
-    [MP_REDUCE] = {"reduce", true, false, true},
-    [MP_BROADCAST] = {"broadcast", false, false, false},
-    [MP_GATHER] = {"gather", false, true, true},
-    [MP_GATHERV] = {"gatherv", false, true, true},
-    [MP_SCATTER] = {"scatter", false, true, true},
-    [MP_SCATTERV] = {"scatterv", false, true, true},
-    [MP_ALLGATHER] = {"allgather", false, true, true},
-    [MP_ALLGATHERV] = {"allgatherv", false, true, true},
-    [MP_REDUCE_SCATTER] = {"reduce_scatter", true, true, true},
-    [MP_REDUCE_SCATTER_BLOCK] = {"reduce_scatter_block", true, true, true},
-    [MP_ALLTOALL] = {"alltoall", false, true, true},
-    [MP_ALLTOALLV] = {"alltoallv", false, true, true},
-    [MP_SCAN] = {"scan", true, false, true},
-    [MP_EXSCAN] = {"exscan", true, false, true},
-    [MP_BARRIER] = {"barrier", false, false, false},
+    [MP_ALLREDUCE] = { "allreduce", true, false, true },
+    [MP_WEIGHTED] = { "allreduce_weighted", true, false, true },
+    [MP_REDUCE] = { "reduce", true, false, true },
+    [MP_BROADCAST] = { "broadcast", false, false, false },
+    [MP_GATHER] = { "gather", false, true, true },
+    [MP_GATHERV] = { "gatherv", false, true, true },
+    [MP_SCATTER] = { "scatter", false, true, true },
+    [MP_SCATTERV] = { "scatterv", false, true, true },
+    [MP_ALLGATHER] = { "allgather", false, true, true },
+    [MP_ALLGATHERV] = { "allgatherv", false, true, true },
+    [MP_REDUCE_SCATTER] = { "reduce_scatter", true, true, true },
+    [MP_REDUCE_SCATTER_BLOCK] = { "reduce_scatter_block", true, true, true },
+    [MP_ALLTOALL] = { "alltoall", false, true, true },
+    [MP_ALLTOALLV] = { "alltoallv", false, true, true },
+    [MP_SCAN] = { "scan", true, false, true },
+    [MP_EXSCAN] = { "exscan", true, false, true },
+    [MP_BARRIER] = { "barrier", false, false, false },
 };
 
-static const char *const modes[MP_NMODES] = {"blocking", "nonblocking", "persistent"};
-static const char *const comms[MP_NCOMMS] = {"world", "dup", "parity", "reverse", "silo", "node"};
-static const char *const places[2] = {"apart", "inplace"};
-static const char *const memories[2] = {"malloc", "alloc"};
+static const char *const modes[MP_NMODES] = { "blocking", "nonblocking", "persistent" };
+static const char *const comms[MP_NCOMMS] = { "world", "dup", "parity", "reverse", "silo", "node" };
+static const char *const places[2] = { "apart", "inplace" };
+static const char *const memories[2] = { "malloc", "alloc" };
 
 bool mp_coll_reduces(mp_coll coll)
 {
@@ -80,8 +80,8 @@ bool mp_case_parse(const char *text, mp_case *c)
     char word[7][24], count[24], root[24];
     int place, memory;
 
-    if (sscanf(text, "%23[^:]:%23[^:]:%23[^:]:%23[^:]:%23[^:]:%23[^:]:%23[^:]:%23[^:]:%23[^:]", word[0], word[1],
-               word[2], count, root, word[3], word[4], word[5], word[6]) != 9)
+    if (sscanf(text, "%23[^:]:%23[^:]:%23[^:]:%23[^:]:%23[^:]:%23[^:]:%23[^:]:%23[^:]:%23[^:]", word[0],
+               word[1], word[2], count, root, word[3], word[4], word[5], word[6]) != 9)
         return false;
     int coll = find_coll(word[0]);
     if (coll < 0)
@@ -109,7 +109,7 @@ uint64_t mp_random(mp_rng *rng, uint64_t below)
 /* Around the sizes at which protocols change: eager, ring, fragment. */
 static size_t draw_large(mp_rng *rng, size_t element_bytes)
 {
-    static const size_t edges[] = {8 << 10, 64 << 10, 256 << 10, 1 << 20, 3 << 20};
+    static const size_t edges[] = { 8 << 10, 64 << 10, 256 << 10, 1 << 20, 3 << 20 };
     size_t at = edges[mp_random(rng, sizeof edges / sizeof edges[0])] / element_bytes;
 
     return at + mp_random(rng, 5) - 2;
@@ -117,7 +117,7 @@ static size_t draw_large(mp_rng *rng, size_t element_bytes)
 
 static size_t draw_count(mp_rng *rng, size_t n, unsigned rare, const mp_case *c)
 {
-    const size_t edges[5] = {0, 1, n - 1, n, n + 1};
+    const size_t edges[5] = { 0, 1, n - 1, n, n + 1 };
 
     if (mp_random(rng, rare) == 0) {
         size_t count = draw_large(rng, mp_type_bytes(c->type));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * case.h - one test call as a line of text, e.g. "allreduce:f32:sum:17:0:inplace:blocking:world:malloc": what a
- * failure prints is what --case reads back. */
+ * case.h - one test call as a line of text, e.g. "allreduce:f32:sum:17:0:inplace:blocking:world:malloc": what
+ * a failure prints is what --case reads back. */
 #ifndef TESTS_MP_CASE_H
 #define TESTS_MP_CASE_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * contexts.c - several contexts in one process: ranks as threads over the loop transport run the matrix's suite,
- * in order and with random delivery; two jobs run at once; and each thread holds a rank of two jobs. */
+ * contexts.c - several contexts in one process: ranks as threads over the loop transport run the matrix's
+ * suite, in order and with random delivery; two jobs run at once; and each thread holds a rank of two jobs.
+ */
 #include <inttypes.h>
 #include <getopt.h>
 #include <pthread.h>
@@ -31,13 +32,14 @@ static void suite_rank(mp_job *job, int rank, void *arg)
 {
     plan *p = arg;
     char shuffle[24], command[128];
-    const char *settings[] = {"loop_seed", shuffle, "timeout", "30s", NULL};
+    const char *settings[] = { "loop_seed", shuffle, "timeout", "30s", NULL };
     fedrdma_context *context = NULL;
     mp_suite suite;
 
     mp_expect_rank = rank;
     snprintf(shuffle, sizeof shuffle, "%" PRIu64, p->shuffle ? 1 + p->seed % 1000000 : 0);
-    snprintf(command, sizeof command, "tests/mp/contexts --ranks %d%s", p->ranks, p->shuffle ? " --shuffle" : "");
+    snprintf(command, sizeof command, "tests/mp/contexts --ranks %d%s", p->ranks,
+             p->shuffle ? " --shuffle" : "");
     if (!EXPECT_OK(mp_threads_init(job, rank, settings, &context)) ||
         !EXPECT_OK(mp_suite_open(context, p->seed, command, &suite)))
         return;
@@ -59,8 +61,9 @@ static void suite_rank(mp_job *job, int rank, void *arg)
 static void run_plan(plan *p, const char *what)
 {
     mp_threads_run(p->ranks, suite_rank, p);
-    printf("# %s: seed %" PRIu64 ", %d rank(s)%s: %ld calls checked, %d failures so far\n", what, p->seed, p->ranks,
-           p->shuffle ? ", random delivery" : "", atomic_load(&p->calls), atomic_load(&mp_expect_failures));
+    printf("# %s: seed %" PRIu64 ", %d rank(s)%s: %ld calls checked, %d failures so far\n", what, p->seed,
+           p->ranks, p->shuffle ? ", random delivery" : "", atomic_load(&p->calls),
+           atomic_load(&mp_expect_failures));
     fflush(stdout);
 }
 
@@ -72,8 +75,10 @@ static void *job_thread(void *arg)
 
 static void two_jobs(uint64_t seed)
 {
-    plan jobs[2] = {{.seed = seed + 1, .ranks = 3, .brief = true, .extra = 20, .flights = 10},
-                    {.seed = seed + 2, .ranks = 4, .brief = true, .shuffle = true, .extra = 20, .flights = 10}};
+    plan jobs[2] = {
+        { .seed = seed + 1, .ranks = 3, .brief = true, .extra = 20, .flights = 10 },
+        { .seed = seed + 2, .ranks = 4, .brief = true, .shuffle = true, .extra = 20, .flights = 10 }
+    };
     pthread_t threads[2];
 
     for (int i = 0; i < 2; i++)
@@ -87,8 +92,8 @@ static void two_jobs(uint64_t seed)
 static void two_contexts_rank(mp_job *job, int rank, void *arg)
 {
     int size = mp_threads_size(job);
-    int ranks[2] = {rank, rank}, sums[2], one = 1;
-    fedrdma_context *context[2] = {NULL, NULL};
+    int ranks[2] = { rank, rank }, sums[2], one = 1;
+    fedrdma_context *context[2] = { NULL, NULL };
     fedrdma_request *request[2];
     void *memory;
 
@@ -99,8 +104,9 @@ static void two_contexts_rank(mp_job *job, int rank, void *arg)
             return;
     for (int i = 0; i < 30; i++) {
         for (int c = 0; c < 2; c++)
-            EXPECT_OK(fedrdma_iallreduce(&ranks[c], &sums[c], 1, FEDRDMA_INT, c == 0 ? FEDRDMA_SUM : FEDRDMA_MAX,
-                                         fedrdma_world(context[c]), &request[c]));
+            EXPECT_OK(fedrdma_iallreduce(&ranks[c], &sums[c], 1, FEDRDMA_INT,
+                                         c == 0 ? FEDRDMA_SUM : FEDRDMA_MAX, fedrdma_world(context[c]),
+                                         &request[c]));
         EXPECT_OK(fedrdma_wait(&request[(i + 1) % 2], NULL));
         EXPECT_OK(fedrdma_wait(&request[i % 2], NULL));
         EXPECT(sums[0] == size * (size - 1) / 2 && sums[1] == size - 1);
@@ -126,12 +132,12 @@ static void hung(int sig)
 
 int main(int argc, char **argv)
 {
-    static const struct option longs[] = {{"seed", required_argument, NULL, 's'},
-                                          {"ranks", required_argument, NULL, 'n'},
-                                          {"case", required_argument, NULL, 'c'},
-                                          {"shuffle", no_argument, NULL, 'r'},
-                                          {NULL, 0, NULL, 0}};
-    plan one = {.seed = 1 + (uint64_t)time(NULL) % 1000000, .extra = 30, .flights = 20};
+    static const struct option longs[] = { { "seed", required_argument, NULL, 's' },
+                                           { "ranks", required_argument, NULL, 'n' },
+                                           { "case", required_argument, NULL, 'c' },
+                                           { "shuffle", no_argument, NULL, 'r' },
+                                           { NULL, 0, NULL, 0 } };
+    plan one = { .seed = 1 + (uint64_t)time(NULL) % 1000000, .extra = 30, .flights = 20 };
     mp_case only;
     int letter;
 
@@ -154,8 +160,12 @@ int main(int argc, char **argv)
         return mp_expect_failures > 0;
     }
     for (int n = 1; n <= 8 && mp_expect_failures == 0; n++) {
-        plan p = {.seed = one.seed + (uint64_t)n, .ranks = n, .shuffle = n % 2 == 0, .brief = n != 4,
-                  .extra = 10, .flights = 20};
+        plan p = { .seed = one.seed + (uint64_t)n,
+                   .ranks = n,
+                   .shuffle = n % 2 == 0,
+                   .brief = n != 4,
+                   .extra = 10,
+                   .flights = 20 };
         run_plan(&p, "one job");
     }
     if (mp_expect_failures == 0)

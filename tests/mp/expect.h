@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * expect.h - one condition of a test program that isn't a unit test: tells what failed where, counts, goes on. */
+ * expect.h - one condition of a test program that isn't a unit test: tells what failed where, counts, goes
+ * on. */
 #ifndef TESTS_MP_EXPECT_H
 #define TESTS_MP_EXPECT_H
 
@@ -11,7 +12,7 @@
 
 #include "fedrdma.h"
 
-extern atomic_int mp_expect_failures; /* defined once, in the file with main() */
+extern atomic_int mp_expect_failures;    /* defined once, in the file with main() */
 extern _Thread_local int mp_expect_rank; /* shown in messages */
 extern FILE *mp_expect_out;              /* where messages go; NULL: standard error */
 

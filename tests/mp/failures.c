@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * failures.c - what users get when something goes wrong in the middle: deadlines that name the missing rank, a
- * failure that reaches every rank, the broken communicator afterwards, and results that stay right with hostile
- * constants (tiny fragments, windows, caches) and with several threads on one context. Ranks are threads. */
+ * failures.c - what users get when something goes wrong in the middle: deadlines that name the missing rank,
+ * a failure that reaches every rank, the broken communicator afterwards, and results that stay right with
+ * hostile constants (tiny fragments, windows, caches) and with several threads on one context. Ranks are
+ * threads. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -19,8 +20,8 @@ static double now_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Rank 2 of 4 never comes to the collective: the others must fail in about the timeout, all of them, and the story
- * must name rank 2 on at least one of them and say who told on the others. */
+/* Rank 2 of 4 never comes to the collective: the others must fail in about the timeout, all of them, and the
+ * story must name rank 2 on at least one of them and say who told on the others. */
 static atomic_int named, broken;
 
 static void absent_rank(mp_job *job, int rank, void *arg)
@@ -54,7 +55,8 @@ static void absent_rank(mp_job *job, int rank, void *arg)
     EXPECT_OK(fedrdma_finalize(&context));
 }
 
-/* The attribute deadline ends a call although there is progress elsewhere; other communicators go on working. */
+/* The attribute deadline ends a call although there is progress elsewhere; other communicators go on working.
+ */
 static void deadline_rank(mp_job *job, int rank, void *arg)
 {
     fedrdma_context *context = NULL;
@@ -84,7 +86,8 @@ static void deadline_rank(mp_job *job, int rank, void *arg)
 /* Counts that differ, without the option check: whoever gets the wrong size says so, and all ranks fail. */
 static void mismatch_rank(mp_job *job, int rank, void *arg)
 {
-    const char *settings[] = { "timeout", "3s", "finalize_timeout", "500ms", "algo", "broadcast:0-:binomial", NULL };
+    const char *settings[] = { "timeout", "3s", "finalize_timeout", "500ms", "algo", "broadcast:0-:binomial",
+                               NULL };
     fedrdma_context *context = NULL;
     int data[16] = { 0 };
 
@@ -106,8 +109,8 @@ static void mismatch_rank(mp_job *job, int rank, void *arg)
 
 /* Many operations in flight at once with everything tiny. */
 static const char *const hostile[][2] = {
-    { "fragment", "64" }, { "window", "1" },      { "cache", "1" },         { "eager", "16" },
-    { "eager_credit", "16" }, { "loop_seed", "7" },
+    { "fragment", "64" }, { "window", "1" },        { "cache", "1" },
+    { "eager", "16" },    { "eager_credit", "16" }, { "loop_seed", "7" },
 };
 
 enum { FLIGHTS = 12, LENGTH = 777 };
@@ -196,8 +199,8 @@ static void progress_called(uint64_t done, uint64_t total, void *arg)
     (*(int *)arg)++;
 }
 
-/* No allocation from the second identical call on; the progress callback hears of the end; the result record is
- * filled. */
+/* No allocation from the second identical call on; the progress callback hears of the end; the result record
+ * is filled. */
 static void steady_rank(mp_job *job, int rank, void *arg)
 {
     fedrdma_context *context = NULL;
@@ -237,12 +240,9 @@ static const struct {
     int ranks;
     mp_rank_fn *fn;
 } tests[] = {
-    { "a rank that never comes", 4, absent_rank },
-    { "deadline of one call", 3, deadline_rank },
-    { "counts that differ", 3, mismatch_rank },
-    { "hostile constants", 5, hostile_rank },
-    { "threads=multiple", 3, multiple_rank },
-    { "steady state", 3, steady_rank },
+    { "a rank that never comes", 4, absent_rank }, { "deadline of one call", 3, deadline_rank },
+    { "counts that differ", 3, mismatch_rank },    { "hostile constants", 5, hostile_rank },
+    { "threads=multiple", 3, multiple_rank },      { "steady state", 3, steady_rank },
     { "steady state, one rank", 1, steady_rank },
 };
 

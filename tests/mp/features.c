@@ -2,8 +2,8 @@
  *
  * features.c - real processes: what is beside the collectives themselves. Communicators, counters that prove
  * which transport carried the bytes, result records, bit-identical results, no allocation in a repeated call,
- * cancel, requests, a second context over the first. Prints a checksum of inexact results, so that a script can
- * compare two runs.
+ * cancel, requests, a second context over the first. Prints a checksum of inexact results, so that a script
+ * can compare two runs.
  *
  * The layout is not told: it follows from what the library says, and is checked against FEDRDMA_NODE and
  * FEDRDMA_SILO of all ranks, which travel by allgather. */
@@ -74,7 +74,8 @@ static void test_layout(job *j)
     EXPECT(fedrdma_comm_nsilos(j->world) == nsilos);
     EXPECT(fedrdma_comm_nnodes(j->world) == nnodes);
     if (silos[j->rank][0] != '\0')
-        EXPECT(strcmp(fedrdma_comm_silo_name(j->world, fedrdma_comm_silo(j->world, j->rank)), silos[j->rank]) == 0);
+        EXPECT(strcmp(fedrdma_comm_silo_name(j->world, fedrdma_comm_silo(j->world, j->rank)),
+                      silos[j->rank]) == 0);
     EXPECT(fedrdma_comm_silo(j->world, j->size) == -1);
     EXPECT(fedrdma_comm_silo(j->world, -1) == -1);
     EXPECT(fedrdma_comm_silo_name(j->world, nsilos) == NULL);
@@ -164,8 +165,8 @@ static void test_counters(job *j)
     for (int r = 1; r < j->size; r++)
         for (int q = 0; q < r; q++)
             shared = shared || fedrdma_comm_node(j->world, r) == fedrdma_comm_node(j->world, q);
-    if (data == NULL || !EXPECT_OK(fedrdma_allreduce(FEDRDMA_IN_PLACE, data, COUNT, FEDRDMA_F32, FEDRDMA_SUM,
-                                                     j->world)))
+    if (data == NULL ||
+        !EXPECT_OK(fedrdma_allreduce(FEDRDMA_IN_PLACE, data, COUNT, FEDRDMA_F32, FEDRDMA_SUM, j->world)))
         return;
     shm = summed(j, counter(j, "shm.sent_bytes") + counter(j, "shm.direct_bytes"));
     ucx = summed(j, counter(j, "ucx.sent_bytes"));
@@ -196,7 +197,8 @@ static void test_result(job *j)
         if (way == 0) {
             EXPECT_OK(fedrdma_comm_last_result(j->world, &result));
         } else {
-            EXPECT_OK(fedrdma_iallreduce(FEDRDMA_IN_PLACE, data, COUNT, FEDRDMA_INT, FEDRDMA_MAX, j->world, &request));
+            EXPECT_OK(fedrdma_iallreduce(FEDRDMA_IN_PLACE, data, COUNT, FEDRDMA_INT, FEDRDMA_MAX, j->world,
+                                         &request));
             EXPECT_OK(fedrdma_wait(&request, &result));
         }
         EXPECT(result.silos == fedrdma_comm_nsilos(j->world) && result.silos_total == result.silos);
@@ -277,8 +279,8 @@ static void test_allocations(job *j, size_t count)
         }
         uint64_t made = counter(j, "mem.allocations") - before;
         if (!EXPECT(made == 0))
-            fprintf(stderr, "  collective %d of %zu floats made %" PRIu64 " allocations in 8 equal calls\n", which,
-                    count, made);
+            fprintf(stderr, "  collective %d of %zu floats made %" PRIu64 " allocations in 8 equal calls\n",
+                    which, count, made);
     }
     free(a);
     free(b);
@@ -346,9 +348,9 @@ static uint64_t identical(job *j, fedrdma_datatype type, fedrdma_op op, size_t c
 
 static void test_identical(job *j)
 {
-    static const fedrdma_datatype types[] = {FEDRDMA_F16, FEDRDMA_BF16, FEDRDMA_F32, FEDRDMA_F64};
-    static const fedrdma_op ops[] = {FEDRDMA_SUM, FEDRDMA_AVG, FEDRDMA_PROD, 0};
-    static const size_t counts[] = {1, 7, 1000, 20011, 400009};
+    static const fedrdma_datatype types[] = { FEDRDMA_F16, FEDRDMA_BF16, FEDRDMA_F32, FEDRDMA_F64 };
+    static const fedrdma_op ops[] = { FEDRDMA_SUM, FEDRDMA_AVG, FEDRDMA_PROD, 0 };
+    static const size_t counts[] = { 1, 7, 1000, 20011, 400009 };
     void *in = malloc(400009 * 8), *out = malloc(400009 * 8);
     uint64_t sum = 0;
 
@@ -400,7 +402,8 @@ static void test_cancel(job *j)
     if (data == NULL || j->size < 2 || !EXPECT_OK(fedrdma_comm_dup(j->world, &comm)))
         return;
     if (!late)
-        EXPECT_OK(fedrdma_iallreduce(FEDRDMA_IN_PLACE, data, COUNT, FEDRDMA_F32, FEDRDMA_SUM, comm, &request));
+        EXPECT_OK(
+            fedrdma_iallreduce(FEDRDMA_IN_PLACE, data, COUNT, FEDRDMA_F32, FEDRDMA_SUM, comm, &request));
     if (j->rank == 0) {
         EXPECT_OK(fedrdma_cancel(request));
         EXPECT_CODE(fedrdma_wait(&request, NULL), FEDRDMA_ERR_CANCELED);
@@ -431,8 +434,8 @@ static void test_cancel_race(job *j)
 
     for (int i = 0; data != NULL && i < ROUNDS; i++) {
         fedrdma_request *request = NULL;
-        EXPECT_OK(fedrdma_iallreduce(FEDRDMA_IN_PLACE, data, i % 2 ? COUNT : 3, FEDRDMA_F32, FEDRDMA_MAX, j->world,
-                                     &request));
+        EXPECT_OK(fedrdma_iallreduce(FEDRDMA_IN_PLACE, data, i % 2 ? COUNT : 3, FEDRDMA_F32, FEDRDMA_MAX,
+                                     j->world, &request));
         if (j->rank == j->size / 2)
             EXPECT_OK(fedrdma_cancel(request));
         int rc = fedrdma_wait(&request, NULL);
@@ -447,8 +450,8 @@ static void test_cancel_race(job *j)
 
 static void test_alloc(job *j)
 {
-    static const size_t sizes[] = {1, 4096, 100000, 5 << 20};
-    void *memory[4] = {NULL};
+    static const size_t sizes[] = { 1, 4096, 100000, 5 << 20 };
+    void *memory[4] = { NULL };
 
     for (size_t i = 0; i < 4; i++)
         if (EXPECT_OK(fedrdma_alloc(j->context, sizes[i], &memory[i]))) {
@@ -489,8 +492,8 @@ static void test_second_context(job *j)
 {
     fedrdma_options *options = NULL;
     fedrdma_context *second = NULL;
-    fedrdma_request *request[2] = {NULL};
-    int mine = j->rank + 1, sum[2] = {0}, expected = j->size * (j->size + 1) / 2;
+    fedrdma_request *request[2] = { NULL };
+    int mine = j->rank + 1, sum[2] = { 0 }, expected = j->size * (j->size + 1) / 2;
 
     if (!EXPECT_OK(fedrdma_options_create(&options)) ||
         !EXPECT_OK(fedrdma_options_set_oob(options, j->rank, j->size, oob, j->world)) ||
@@ -499,10 +502,11 @@ static void test_second_context(job *j)
     fedrdma_options_destroy(options);
     EXPECT(fedrdma_comm_nsilos(fedrdma_world(second)) == fedrdma_comm_nsilos(j->world));
     for (int i = 0; i < 20; i++) {
-        fedrdma_comm *comm[2] = {j->world, fedrdma_world(second)};
+        fedrdma_comm *comm[2] = { j->world, fedrdma_world(second) };
         for (int c = 0; c < 2; c++)
             EXPECT_OK(fedrdma_iallreduce(&mine, &sum[c], 1, FEDRDMA_INT, FEDRDMA_SUM, comm[c], &request[c]));
-        /* Either end may come first; each wait drives its own context only, so all ranks take the same order. */
+        /* Either end may come first; each wait drives its own context only, so all ranks take the same order.
+         */
         for (int c = 0; c < 2; c++) {
             EXPECT_OK(fedrdma_wait(&request[(c + i) % 2], NULL));
             EXPECT(sum[(c + i) % 2] == expected);
@@ -515,7 +519,7 @@ static void test_second_context(job *j)
 
 int main(void)
 {
-    job j = {0};
+    job j = { 0 };
     const char *seed = getenv("MP_SEED");
 
     if (!EXPECT_OK(fedrdma_init(NULL, &j.context)))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * interleave.c - an MPI program that also uses fedrdma on the same ranks: collectives of both in turn, in flight at
- * the same time, on all ranks and on a part; each must give what the other gives, and MPI must go on working after
- * fedrdma has left. Run by mpirun. */
+ * interleave.c - an MPI program that also uses fedrdma on the same ranks: collectives of both in turn, in
+ * flight at the same time, on all ranks and on a part; each must give what the other gives, and MPI must go
+ * on working after fedrdma has left. Run by mpirun. */
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +79,7 @@ static void both_in_flight(side *s, int round, int count)
 {
     fedrdma_request *ours = NULL;
     MPI_Request theirs;
-    int done[2] = {0, 0}, token = round, got = -1;
+    int done[2] = { 0, 0 }, token = round, got = -1;
 
     MPI_Iallreduce(s->mine, s->by_mpi, count, MPI_INT, MPI_MIN, s->mpi, &theirs);
     EXPECT_OK(fedrdma_iallreduce(s->mine, s->by_us, (size_t)count, FEDRDMA_INT, FEDRDMA_MIN, s->comm, &ours));
@@ -97,7 +97,7 @@ static void both_in_flight(side *s, int round, int count)
 
 static void rounds(side *s, int number)
 {
-    static const int counts[] = {1, 100, 3000, MOST};
+    static const int counts[] = { 1, 100, 3000, MOST };
 
     for (int round = 0; round < number && mp_expect_failures == 0; round++) {
         int count = counts[round / 4 % 4];
@@ -110,7 +110,7 @@ static void rounds(side *s, int number)
 
 int main(int argc, char **argv)
 {
-    side world = {0}, part = {0};
+    side world = { 0 }, part = { 0 };
     MPI_Comm half;
     int rank, sum = 0, one = 1, size;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * killed.c - a rank's process is killed in the middle of collectives: every survivor gets RANK_LOST or SILO_LOST (or
- * is told so) within a bound, can finalize, and nothing is left behind. Ranks are forked processes on one node or
- * on a node each, so that shared memory and UCX both show it. */
+ * killed.c - a rank's process is killed in the middle of collectives: every survivor gets RANK_LOST or
+ * SILO_LOST (or is told so) within a bound, can finalize, and nothing is left behind. Ranks are forked
+ * processes on one node or on a node each, so that shared memory and UCX both show it. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <netinet/in.h>
@@ -21,18 +21,15 @@ enum { RANKS = 4, VICTIM = 2, DETECT_MS = 1000 };
 
 typedef struct layout {
     const char *name;
-    int per_node;      /* ranks of a node; 0: all on this one */
-    bool silos;        /* each node is a silo */
-    size_t count;      /* elements of the collective */
+    int per_node; /* ranks of a node; 0: all on this one */
+    bool silos;   /* each node is a silo */
+    size_t count; /* elements of the collective */
 } layout;
 
 static const layout layouts[] = {
-    { "one node, small", 0, false, 10 },
-    { "one node, large", 0, false, 3000000 },
-    { "two nodes, small", 2, false, 10 },
-    { "two nodes, large", 2, false, 3000000 },
-    { "four silos, small", 1, true, 10 },
-    { "four silos, large", 1, true, 3000000 },
+    { "one node, small", 0, false, 10 },  { "one node, large", 0, false, 3000000 },
+    { "two nodes, small", 2, false, 10 }, { "two nodes, large", 2, false, 3000000 },
+    { "four silos, small", 1, true, 10 }, { "four silos, large", 1, true, 3000000 },
 };
 
 static uint64_t now_ms(void)

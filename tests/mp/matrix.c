@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * matrix.c - real processes: every collective x type x operator against a plain reference, with counts, roots,
- * placement, mode, memory and communicator drawn at random; then random larger calls, then many in flight.
+ * matrix.c - real processes: every collective x type x operator against a plain reference, with counts,
+ * roots, placement, mode, memory and communicator drawn at random; then random larger calls, then many in
+ * flight.
  *
- * Run by fedrdma-run or mpirun; prints its seed, and for a failure the command that runs that case alone (with
- * MP_LAUNCH from the environment as the launcher's part of it). A watchdog tells which case hangs. */
+ * Run by fedrdma-run or mpirun; prints its seed, and for a failure the command that runs that case alone
+ * (with MP_LAUNCH from the environment as the launcher's part of it). A watchdog tells which case hangs. */
 #include <inttypes.h>
 #include <getopt.h>
 #include <signal.h>
@@ -40,13 +41,13 @@ typedef struct options {
 
 static bool parse(int argc, char **argv, options *o)
 {
-    static const struct option longs[] = {{"seed", required_argument, NULL, 's'},
-                                          {"case", required_argument, NULL, 'c'},
-                                          {"brief", no_argument, NULL, 'b'},
-                                          {"extra", required_argument, NULL, 'e'},
-                                          {"flights", required_argument, NULL, 'f'},
-                                          {"alarm", required_argument, NULL, 'a'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = { { "seed", required_argument, NULL, 's' },
+                                           { "case", required_argument, NULL, 'c' },
+                                           { "brief", no_argument, NULL, 'b' },
+                                           { "extra", required_argument, NULL, 'e' },
+                                           { "flights", required_argument, NULL, 'f' },
+                                           { "alarm", required_argument, NULL, 'a' },
+                                           { NULL, 0, NULL, 0 } };
     int letter;
 
     while ((letter = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -120,7 +121,7 @@ static int die(const char *what, int rc)
 
 int main(int argc, char **argv)
 {
-    options o = {.extra = 40, .flights = 20, .alarm_s = 100};
+    options o = { .extra = 40, .flights = 20, .alarm_s = 100 };
     fedrdma_options *settings = NULL;
     fedrdma_context *context = NULL;
     mp_suite suite;
@@ -151,8 +152,8 @@ int main(int argc, char **argv)
         return die("communicators and operators", rc);
     run(&suite, &o);
     if (suite.rank == 0)
-        printf("# seed %" PRIu64 ", %d rank(s), %d node(s), %d silo(s): %ld calls checked, %d failed\n", o.seed,
-               fedrdma_comm_size(fedrdma_world(context)), fedrdma_comm_nnodes(fedrdma_world(context)),
+        printf("# seed %" PRIu64 ", %d rank(s), %d node(s), %d silo(s): %ld calls checked, %d failed\n",
+               o.seed, fedrdma_comm_size(fedrdma_world(context)), fedrdma_comm_nnodes(fedrdma_world(context)),
                fedrdma_comm_nsilos(fedrdma_world(context)), suite.calls, suite.failures);
     if (suite.broken)
         return 1;

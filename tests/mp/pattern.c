@@ -18,16 +18,16 @@ static const struct {
     size_t bytes;
     bool is_signed, is_float;
 } types[MP_NTYPES] = {
-    {"none", 0, false, false}, {"i8", 1, true, false},   {"i16", 2, true, false},
-    {"i32", 4, true, false},   {"i64", 8, true, false},  {"u8", 1, false, false},
-    {"u16", 2, false, false},  {"u32", 4, false, false}, {"u64", 8, false, false},
-    {"f16", 2, true, true},    {"bf16", 2, true, true},  {"f32", 4, true, true},
-    {"f64", 8, true, true},
+    { "none", 0, false, false }, { "i8", 1, true, false },   { "i16", 2, true, false },
+    { "i32", 4, true, false },   { "i64", 8, true, false },  { "u8", 1, false, false },
+    { "u16", 2, false, false },  { "u32", 4, false, false }, { "u64", 8, false, false },
+    { "f16", 2, true, true },    { "bf16", 2, true, true },  { "f32", 4, true, true },
+    { "f64", 8, true, true },
 };
 
-static const char *const op_names[MP_NOPS] = {"none", "sum",  "avg", "prod", "min",  "max",
-                                              "band", "bor",  "bxor", "land", "lor", "lxor",
-                                              "user", "ordered", "weighted"};
+static const char *const op_names[MP_NOPS] = { "none", "sum",  "avg",  "prod",    "min",
+                                               "max",  "band", "bor",  "bxor",    "land",
+                                               "lor",  "lxor", "user", "ordered", "weighted" };
 
 uint64_t mp_hash(uint64_t a, uint64_t b)
 {
@@ -400,7 +400,8 @@ size_t mp_differs(const mp_data *data, const void *got, const void *want, size_t
 void mp_show(int type, const void *element, char *text, size_t text_bytes)
 {
     uint64_t raw = load(type, element);
-    snprintf(text, text_bytes, "%.9g (0x%0*" PRIx64 ")", decode(type, raw), (int)(2 * types[type].bytes), raw);
+    snprintf(text, text_bytes, "%.9g (0x%0*" PRIx64 ")", decode(type, raw), (int)(2 * types[type].bytes),
+             raw);
 }
 
 /* ---- user operators ------------------------------------------------------------------------------- */

@@ -38,8 +38,8 @@ uint64_t mp_hash(uint64_t a, uint64_t b);
 size_t mp_type_bytes(int type); /* 0: unknown */
 bool mp_type_is_float(int type);
 bool mp_op_fits(int op, int type);
-const char *mp_type_name(int type); /* "f32" */
-const char *mp_op_name(int op);     /* "sum" */
+const char *mp_type_name(int type);  /* "f32" */
+const char *mp_op_name(int op);      /* "sum" */
 int mp_type_parse(const char *name); /* 0: unknown */
 int mp_op_parse(const char *name);   /* -1: unknown */
 

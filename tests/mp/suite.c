@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * suite.c - the phases of the matrix (see suite.h). Everything that decides which collectives are started, and
- * in which order, is drawn from the suite's generator, which is the same on every rank. */
+ * suite.c - the phases of the matrix (see suite.h). Everything that decides which collectives are started,
+ * and in which order, is drawn from the suite's generator, which is the same on every rank. */
 #include "tests/mp/suite.h"
 
 #include <inttypes.h>
@@ -18,7 +18,7 @@ int mp_suite_open(fedrdma_context *context, uint64_t seed, const char *command, 
 {
     int rank = fedrdma_comm_rank(fedrdma_world(context));
 
-    *suite = (mp_suite){.command = command, .rank = rank, .rng = {.seed = seed}};
+    *suite = (mp_suite){ .command = command, .rank = rank, .rng = { .seed = seed } };
     return mp_env_open(context, seed, &suite->env);
 }
 
@@ -89,7 +89,7 @@ void mp_suite_coverage(mp_suite *s, bool brief)
         long done = 0;
         for (int type = 1; type < MP_NTYPES; type++) {
             for (int op = 0; op < MP_NOPS && !s->broken; op++) {
-                mp_case c = {.coll = (mp_coll)coll, .type = type, .op = op};
+                mp_case c = { .coll = (mp_coll)coll, .type = type, .op = op };
                 if (!mp_case_valid(&c))
                     continue;
                 if (coll == MP_BARRIER && type > 1)
@@ -118,7 +118,7 @@ static void draw(mp_suite *s, unsigned rare, mp_case *c)
 void mp_suite_random(mp_suite *s, long count)
 {
     for (long i = 0; i < count && !s->broken; i++) {
-        mp_case c = {0};
+        mp_case c = { 0 };
         draw(s, 4, &c);
         mp_suite_case(s, &c);
     }
@@ -173,7 +173,7 @@ static void land_one(mp_suite *s, flight *f, mp_rng *own)
 /* Completes all that are left by one waitall, with gaps of NULL where calls are over. */
 static void land_all(mp_suite *s, flight *f)
 {
-    fedrdma_request *requests[MAX_FLIGHT] = {NULL};
+    fedrdma_request *requests[MAX_FLIGHT] = { NULL };
     int rc;
 
     for (int i = 0; i < f->started; i++)
@@ -189,7 +189,7 @@ static void land_all(mp_suite *s, flight *f)
 
 static void one_flight(mp_suite *s, mp_rng *own)
 {
-    flight f = {.total = 2 + (int)mp_random(&s->rng, MAX_FLIGHT - 1)};
+    flight f = { .total = 2 + (int)mp_random(&s->rng, MAX_FLIGHT - 1) };
     bool by_waitall = mp_random(&s->rng, 4) == 0;
     char text[64];
 
@@ -218,7 +218,7 @@ static void one_flight(mp_suite *s, mp_rng *own)
 
 void mp_suite_flights(mp_suite *s, long rounds)
 {
-    mp_rng own = {.seed = mp_hash(s->env.seed, (uint64_t)s->rank + 1000)};
+    mp_rng own = { .seed = mp_hash(s->env.seed, (uint64_t)s->rank + 1000) };
 
     for (long i = 0; i < rounds && !s->broken; i++)
         one_flight(s, &own);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * suite.h - the phases of the matrix over one context: every combination once, random calls, many in flight. A
- * failure prints the case and the command that runs it alone. */
+ * suite.h - the phases of the matrix over one context: every combination once, random calls, many in flight.
+ * A failure prints the case and the command that runs it alone. */
 #ifndef TESTS_MP_SUITE_H
 #define TESTS_MP_SUITE_H
 

@@ -69,7 +69,7 @@ static int oob(const void *mine, void *all, size_t bytes, void *arg)
 
 int mp_threads_init(mp_job *job, int rank, const char *const *settings, fedrdma_context **context)
 {
-    member m = {job, rank};
+    member m = { job, rank };
     fedrdma_options *options = NULL;
     int rc = fedrdma_options_create(&options);
 
@@ -94,7 +94,7 @@ static void *run(void *arg)
 
 void mp_threads_run(int size, mp_rank_fn *fn, void *arg)
 {
-    mp_job job = {.size = size, .fn = fn, .arg = arg};
+    mp_job job = { .size = size, .fn = fn, .arg = arg };
     pthread_t threads[MAX_RANKS];
     member members[MAX_RANKS];
 
@@ -104,7 +104,7 @@ void mp_threads_run(int size, mp_rank_fn *fn, void *arg)
     if (size > MAX_RANKS || job.board == NULL)
         abort();
     for (int r = 0; r < size; r++) {
-        members[r] = (member){&job, r};
+        members[r] = (member){ &job, r };
         if (pthread_create(&threads[r], NULL, run, &members[r]) != 0)
             abort();
     }
