@@ -15,7 +15,7 @@ static void read_nic(const char *folder, const char *name, frd_topo_nic *nic)
 {
     char path[PATH_MAX], state[16];
 
-    snprintf(nic->name, sizeof nic->name, "%s", name);
+    snprintf(nic->name, sizeof nic->name, "%.*s", FRD_TOPO_NAME_MAX - 1, name);
     snprintf(path, sizeof path, "%s/%s/operstate", folder, name);
     frd_sysfile_line(path, state, sizeof state);
     nic->up = strcmp(state, "up") == 0 || strcmp(state, "unknown") == 0; /* tunnels don't know */

@@ -31,7 +31,7 @@ static int count_all(hwloc_topology_t topology, hwloc_obj_type_t type)
     return n > 0 ? n : 0;
 }
 
-static size_t cache_bytes(hwloc_const_obj_t cache)
+static size_t cache_bytes(hwloc_obj_t cache)
 {
     return cache != NULL ? (size_t)cache->attr->cache.size : 0;
 }
