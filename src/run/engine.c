@@ -108,9 +108,11 @@ static void message_done(frd_msg *msg, int rc)
         else
             op->received_bytes += msg->len;
         finish_step(run, rm->step);
-    } else if (op->rc == FEDRDMA_OK) {
+    } else if (op->rc == FEDRDMA_OK && rc != FEDRDMA_ERR_CANCELED) {
         frd_op_fail(e, op, explain(e, op, step, msg, rc), true);
     }
+    /* Cancelled, but not by us: the peer withdrew it, because the operation failed there. Its notice, which tells
+     * why, is on its way; until then, or the deadline, the step just stays undone. */
     frd_run_wake(e, run);
 }
 
