@@ -3,7 +3,10 @@
  * The topology is loaded without I/O devices, read, and closed again; nothing of hwloc is kept. */
 #include <hwloc.h>
 #include <errno.h>
+#include <sched.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "topo/topo.h"
 
@@ -107,6 +110,28 @@ static int choose_cpus(const frd_topo_source *source, frd_story *story, hwloc_to
     return FEDRDMA_OK;
 }
 
+/* What is known without hwloc, which prints a warning where /sys does not describe the CPUs. false: it does.
+ */
+static bool without_sys(frd_topo_place *place)
+{
+    char path[80];
+    cpu_set_t mask;
+    size_t first = 0;
+
+    if (sched_getaffinity(0, sizeof mask, &mask) != 0) /* more CPUs than the mask has room for */
+        return false;
+    while (first < CPU_SETSIZE - 1 && !CPU_ISSET(first, &mask))
+        first++;
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%zu/topology", first);
+    if (access(path, F_OK) == 0)
+        return false;
+    const long online = sysconf(_SC_NPROCESSORS_ONLN), cpus = CPU_COUNT(&mask);
+    *place = (frd_topo_place){ .numa = -1, .package = -1, .cache_group = -1 };
+    place->cpus = place->cores = (int)cpus;
+    place->machine_cores = (int)(online > cpus ? online : cpus);
+    return true;
+}
+
 int frd_topo_place_find(const frd_topo_source *source, frd_story *story, frd_topo_place *place)
 {
     static const frd_topo_source here = { NULL, NULL, NULL };
@@ -116,6 +141,8 @@ int frd_topo_place_find(const frd_topo_source *source, frd_story *story, frd_top
 
     if (source == NULL)
         source = &here;
+    if (source->synthetic == NULL && source->cpus == NULL && without_sys(place))
+        goto out;
     if (set == NULL || hwloc_topology_init(&topology) != 0) {
         rc = frd_fail(story, FEDRDMA_ERR_NOMEM, "no memory for the machine's topology");
         goto out;

@@ -15,10 +15,10 @@
 
 #define FRD_TOPO_IDENTITY_MAX 48 /* longest identity with its NUL */
 
-/* A short text that is equal for all processes of one host, whatever their user or mounts, and differs
- * between hosts and from one boot to the next: the host's name (cut) and a hash of name and boot id.
- * Containers of one machine with names of their own are hosts of their own. `bytes` is at least 18; two reads
- * of /proc, about 10 us. */
+/* A short text that is equal for all processes of one host that see the same host name, and differs between
+ * hosts and from one boot to the next: the name (cut), and a hash of name and boot id. So containers of one
+ * machine with names of their own are hosts of their own. `bytes` is at least 18. Reads one file of /proc,
+ * about 5 us. */
 void frd_topo_node_identity(char *out, size_t bytes);
 
 /* ---- the process's place -------------------------------------------------------------------------- */
