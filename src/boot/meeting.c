@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/num.h"
+#include "base/ranges.h"
 
 #define STRANGER_NS (5 * FRD_NS_PER_S) /* to say HELLO in; a rank needs a round trip */
 #define LEAVING_NS (5 * FRD_NS_PER_S)  /* for the last answer to arrive before the connection is cut */
@@ -179,53 +179,18 @@ void frd_meeting_drop(frd_meeting *meeting, frd_conn *conn, uint64_t now_ns)
 
 /* ---- deadlines ---- */
 
-static bool is_missing(const frd_meeting *meeting, bool in_round, int rank)
+static bool has_not_come(const void *arg, int rank)
 {
-    const frd_conn *conn = meeting->by_rank[rank];
+    const frd_meeting *meeting = arg;
 
-    return conn == NULL || (in_round && !conn->contributed);
+    return meeting->by_rank[rank] == NULL;
 }
 
-/* The next run of missing ranks, [*rank, *end), from *rank on; false when there is none. */
-static bool next_run(const frd_meeting *meeting, bool in_round, int *rank, int *end)
+static bool has_not_contributed(const void *arg, int rank)
 {
-    int at = *rank;
+    const frd_meeting *meeting = arg;
 
-    while (at < meeting->size && !is_missing(meeting, in_round, at))
-        at++;
-    if (at == meeting->size)
-        return false;
-    *rank = at;
-    while (at < meeting->size && is_missing(meeting, in_round, at))
-        at++;
-    *end = at;
-    return true;
-}
-
-/* "rank 3", or "ranks 3, 7-9"; cut with "..." when there are many. Returns how many ranks are missing. */
-static int missing_ranks(const frd_meeting *meeting, bool in_round, char text[RANKS_TEXT_MAX])
-{
-    int missing = 0, rank = 0, end;
-    size_t used = 0;
-
-    text[0] = '\0';
-    for (; next_run(meeting, in_round, &rank, &end); rank = end) {
-        const char *comma = missing == 0 ? "" : ", ";
-        char run[32];
-
-        missing += end - rank;
-        if (end - rank == 1)
-            snprintf(run, sizeof run, "%s%d", comma, rank);
-        else
-            snprintf(run, sizeof run, "%s%d-%d", comma, rank, end - 1);
-        if (used + strlen(run) + sizeof ", ..." < RANKS_TEXT_MAX)
-            used += (size_t)sprintf(text + used, "%s", run);
-        else if (used < RANKS_TEXT_MAX - 1) {
-            strcpy(text + used, ", ...");
-            used = RANKS_TEXT_MAX;
-        }
-    }
-    return missing;
+    return meeting->by_rank[rank] == NULL || !meeting->by_rank[rank]->contributed;
 }
 
 /* What may have kept ranks from coming. */
@@ -249,7 +214,8 @@ void frd_meeting_expire(frd_meeting *meeting, uint64_t now_ns)
 
     if (now_ns < meeting->deadline_ns)
         return;
-    missing = missing_ranks(meeting, in_round, ranks);
+    missing = frd_ranges_text(ranks, sizeof ranks, meeting->size,
+                              in_round ? has_not_contributed : has_not_come, meeting);
     hints(meeting, hint);
     if (in_round)
         fail(meeting, now_ns, FEDRDMA_ERR_TIMEOUT,
@@ -299,7 +265,8 @@ static bool refuse_hello(frd_meeting *meeting, frd_conn *conn, uint64_t now_ns)
                h->job, at, meeting->job);
     else if (h->size != meeting->size)
         refuse(conn, now_ns, FEDRDMA_ERR_REFUSED,
-               "rank %d of a job of %d came to %s, where a job of %d meets; set the same FEDRDMA_SIZE for "
+               "rank %d of a job of size %d came to %s, where a job of size %d meets; set the same "
+               "FEDRDMA_SIZE for "
                "all ranks, or, if another job uses this port, another port in FEDRDMA_RENDEZVOUS",
                h->rank, h->size, at, meeting->size);
     else if (h->rank < 0 || h->rank >= meeting->size)

@@ -308,8 +308,7 @@ static int open_failed(const frd_address *at, const struct addrinfo *address, in
     case EADDRINUSE:
         ask_who(address, who);
         return frd_fail(story, FEDRDMA_ERR_UNREACHABLE,
-                        "port %u of %s is taken by %.200s; set FEDRDMA_RENDEZVOUS to a free port", at->port,
-                        at->host, who);
+                        "%s is taken by %.200s; set FEDRDMA_RENDEZVOUS to a free port", at->text, who);
     case EADDRNOTAVAIL:
         return frd_fail(story, FEDRDMA_ERR_UNREACHABLE,
                         "%s is no address of this host, where rank 0 runs; set FEDRDMA_RENDEZVOUS to an "

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * test_num.c - checked arithmetic, and the strict parsers of numbers, sizes, times and booleans. */
+ * test_num.c - checked arithmetic, the strict parsers of numbers, sizes, times and booleans, and sets of
+ * ranks as text. */
 #include <check.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/num.h"
+#include "base/ranges.h"
 #include "base/value.h"
 
 START_TEST(arithmetic_says_when_it_overflows)
@@ -170,6 +173,41 @@ START_TEST(booleans)
 }
 END_TEST
 
+/* arg: a text with an x for each rank of the set */
+static bool is_marked(const void *arg, int rank)
+{
+    return ((const char *)arg)[rank] == 'x';
+}
+
+static const char *const range_texts[][2] = {
+    { "", "" },        { "...", "" },           { "x", "0" },           { "xxx", "0-2" }, { "..x", "2" },
+    { "x.x", "0, 2" }, { "xx.xx", "0-1, 3-4" }, { ".x.xxx", "1, 3-5" },
+};
+
+START_TEST(sets_of_ranks)
+{
+    char text[64], marks[200];
+
+    for (size_t i = 0; i < sizeof range_texts / sizeof range_texts[0]; i++) {
+        const char *set = range_texts[i][0];
+        int count = 0;
+
+        for (const char *c = set; *c != '\0'; c++)
+            count += *c == 'x';
+        ck_assert_int_eq(frd_ranges_text(text, sizeof text, (int)strlen(set), is_marked, set), count);
+        ck_assert_str_eq(text, range_texts[i][1]);
+    }
+    for (int i = 0; i < 200; i++)
+        marks[i] = i % 2 == 0 ? 'x' : '.';
+    for (size_t bytes = 32; bytes <= sizeof text; bytes++) {
+        memset(text, '#', sizeof text);
+        ck_assert_int_eq(frd_ranges_text(text, bytes, 200, is_marked, marks), 100);
+        ck_assert_uint_lt(strlen(text), bytes);
+        ck_assert_str_eq(text + strlen(text) - 5, ", ...");
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("num");
@@ -183,6 +221,7 @@ int main(void)
     tcase_add_test(tests, byte_sizes);
     tcase_add_test(tests, times);
     tcase_add_test(tests, booleans);
+    tcase_add_test(tests, sets_of_ranks);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
