@@ -122,11 +122,9 @@ static void draw_data(adv_case *c, adv_rng *rng)
 
 /* ---- blocks ---- */
 
-/* Lays the blocks of one rank out in random order with gaps, or, for a source of reduce-scatter, mostly in
- * order and without. */
-static void draw_offsets(adv_case *c, adv_rng *rng, size_t off[], const size_t len[])
+/* Lays the blocks of one rank out side by side, or with gaps and perhaps in random order. */
+static void draw_offsets(adv_case *c, adv_rng *rng, bool gaps, size_t off[], const size_t len[])
 {
-    const bool gaps = c->call.coll != FRD_COLL_REDUCE_SCATTER || adv_below(rng, 4) == 0;
     const bool shuffled = gaps && adv_below(rng, 2) == 0;
     int order[ADV_RANKS_MAX];
     size_t at = 0;
@@ -147,6 +145,7 @@ static void draw_offsets(adv_case *c, adv_rng *rng, size_t off[], const size_t l
 static void draw_irregular(adv_case *c, adv_rng *rng, size_t count)
 {
     const size_t top = 2 * count + 1;
+    const bool gaps = adv_below(rng, c->call.coll == FRD_COLL_REDUCE_SCATTER ? 4 : 2) == 0;
 
     for (int i = 0; i < c->n; i++)
         for (int j = 0; j < c->n; j++) {
@@ -161,7 +160,7 @@ static void draw_irregular(adv_case *c, adv_rng *rng, size_t count)
         memcpy(c->len[1][i], c->len[0][0], sizeof c->len[1][i]);
     for (int i = 0; i < c->n; i++)
         for (int side = 0; side < 2; side++)
-            draw_offsets(c, rng, c->off[side][i], c->len[side][i]);
+            draw_offsets(c, rng, gaps, c->off[side][i], c->len[side][i]);
 }
 
 static void draw_blocks(adv_case *c, adv_rng *rng, size_t count)
@@ -179,10 +178,25 @@ static void draw_blocks(adv_case *c, adv_rng *rng, size_t count)
 
 /* ---- cases ---- */
 
+/* Are all members' sources side by side from the buffer's start? */
+static bool packed(const adv_case *c)
+{
+    for (int r = 0; r < c->n; r++) {
+        size_t at = 0;
+
+        for (int i = 0; i < c->n; at += c->len[0][r][i], i++)
+            if (c->off[0][r][i] != at)
+                return false;
+    }
+    return true;
+}
+
 static bool may_be_in_place(const adv_case *c)
 {
     const int coll = c->call.coll;
 
+    if (coll == FRD_COLL_REDUCE_SCATTER)
+        return packed(c); /* equal blocks have no offsets here, and are always */
     return coll != FRD_COLL_ALLTOALL && coll != FRD_COLL_BROADCAST && coll != FRD_COLL_BARRIER;
 }
 
