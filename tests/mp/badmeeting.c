@@ -41,7 +41,7 @@ void bad_start_values(void)
         { { "rank", "0", "size", "0" }, { "size", "0" } },
         { { "rank", "-5", "size", "2", "rendezvous", "127.0.0.1:9" }, { "rank", "-5" } },
         { { "size", "2", "rendezvous", "127.0.0.1:9" }, { "rank", "" } },
-        { { "rank", "0", "size", "2" }, { "rendezvous", "" } },
+        { { "rank", "0", "size", "2" }, { "FEDRDMA_RENDEZVOUS", "host:port" } },
         { { "rank", "1", "size", "2", "rendezvous", "nohost" }, { "nohost", "host:port" } },
         { { "rank", "1", "size", "2", "rendezvous", "127.0.0.1:" }, { "127.0.0.1:", "" } },
         { { "rank", "1", "size", "2", "rendezvous", ":80" }, { ":80", "" } },
@@ -126,11 +126,12 @@ static void expect_unreachable(void)
     EXPECT_STORY(NULL, h.address);
     host_open(&h, false); /* accepts by the kernel, says nothing */
     int rc = start(settings, &context);
-    EXPECT(rc == FEDRDMA_ERR_UNREACHABLE || rc == FEDRDMA_ERR_TIMEOUT);
+    EXPECT(rc == FEDRDMA_ERR_UNREACHABLE || rc == FEDRDMA_ERR_PROTOCOL);
     EXPECT_STORY(NULL, h.address);
     settings[1] = "0"; /* listens there itself */
     EXPECT_CODE(start(settings, &context), FEDRDMA_ERR_UNREACHABLE);
-    EXPECT_STORY(NULL, h.address);
+    EXPECT_STORY(NULL, strchr(h.address, ':') + 1);
+    EXPECT_STORY(NULL, "taken");
     close(h.fd);
     EXPECT(context == NULL);
 }
@@ -239,7 +240,7 @@ void bad_meetings(void)
     static const guest other_job[] = { { "0", "2", "alpha", FEDRDMA_ERR_TIMEOUT, "1" },
                                        { "1", "2", "beta", FEDRDMA_ERR_REFUSED, "alpha" } };
     static const guest other_size[] = { { "0", "2", "a", FEDRDMA_ERR_TIMEOUT, "1" },
-                                        { "1", "3", "a", FEDRDMA_ERR_REFUSED, "size" } };
+                                        { "1", "3", "a", FEDRDMA_ERR_REFUSED, "job of 3" } };
     static const guest twice[] = { { "0", "3", "a", FEDRDMA_ERR_TIMEOUT, "2" },
                                    { "1", "3", "a", TAKEN, "" },
                                    { "1", "3", "a", TAKEN, "" } };

@@ -332,8 +332,6 @@ static uint64_t expect_float(const mp_data *data, int ranks, size_t index)
         acc = weights > 0 ? acc / weights : 0;
     else if (data->op == FEDRDMA_AVG)
         acc = data->type == FEDRDMA_F64 ? acc / data->size : (double)((float)acc / (float)data->size);
-    else if (data->op >= FEDRDMA_LAND && data->op <= FEDRDMA_LXOR)
-        acc = acc != 0; /* also over one rank only: see expect_bits */
     return encode(data->type, acc);
 }
 
@@ -343,8 +341,6 @@ static uint64_t expect_bits(const mp_data *data, int ranks, size_t index)
 
     for (int r = 1; r < ranks; r++)
         acc = fold_bits(data->type, data->op, acc, contribution(data, r, index));
-    if (data->op >= FEDRDMA_LAND && data->op <= FEDRDMA_LXOR)
-        return acc != 0;
     if (data->op == FEDRDMA_AVG)
         acc = types[data->type].is_signed ? (uint64_t)(sign_extend(data->type, acc) / data->size)
                                           : acc / (uint64_t)data->size;

@@ -46,7 +46,8 @@ int mp_op_parse(const char *name);   /* -1: unknown */
 /* out[i] = what `rank` gives at index first + i, for i < count. */
 void mp_fill(const mp_data *data, int rank, size_t first, size_t count, void *out);
 
-/* out[i] = the operator over ranks 0..ranks-1 at index first + i. */
+/* out[i] = the operator over ranks 0..ranks-1 at index first + i; over one rank that is its value, as in MPI.
+ */
 void mp_expect(const mp_data *data, int ranks, size_t first, size_t count, void *out);
 
 /* The weight of `rank`: 0..3, so that now and then all are 0. */
