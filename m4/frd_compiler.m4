@@ -73,7 +73,7 @@ frd_flags=
 FRD_CFLAG([-fvisibility=hidden])
 FRD_LIB_CFLAGS=$frd_flags
 FRD_LIB_LDFLAGS=
-dnl AS_IF([test "x$enable_sanitizers" = xno], [FRD_LIB_LDFLAGS="-Wl,-z,defs"])
+AS_IF([test "x$enable_sanitizers" = xno], [FRD_LIB_LDFLAGS="-Wl,-z,defs"])
 
 AC_SUBST([enable_sanitizers])
 AC_SUBST([FRD_CFLAGS])

@@ -64,7 +64,7 @@ AS_IF([test "x$MPICC" != x],
 
 dnl The launcher has the wrapper's suffix: mpicc.mpich, mpirun.mpich.
 AS_IF([test "x$frd_have_mpi" = xyes && test "x$MPIRUN" = x],
-    [frd_word=`AS_DIRNAME(["$MPICC"])`/`AS_BASENAME(["$MPICC"]) | $SED 's/^mpicc/mpirun/'`
+    [frd_word=`AS_ECHO(["$MPICC"]) | $SED "s,mpicc\\([[^/]]*\\)$,mpirun\\1,"`
      AS_IF([test -x "$frd_word"], [MPIRUN=$frd_word], [AC_PATH_PROGS([MPIRUN], [mpirun mpiexec])])])
 AS_IF([test "x$frd_have_mpi" != xyes], [MPICC= MPIRUN= MPI_CFLAGS= MPI_LIBS= MPI_FAMILY=none])
 
