@@ -16,6 +16,12 @@
 #include "reduce/reduce.h"
 #include "topo/topo.h"
 
+#ifdef __clang__
+static const char compiler[] = __VERSION__; /* begins with the name */
+#else
+static const char compiler[] = "gcc " __VERSION__;
+#endif
+
 static const char help[] =
     "Usage: fedrdma-info [what]\n"
     "\n"
@@ -246,7 +252,7 @@ static int print_selection(int ranks)
 
 static void row(const char *name, const char *value)
 {
-    printf("  %-16s%s\n", name, value);
+    printf("  %-18s%s\n", name, value);
 }
 
 /* What cannot be found out has no place: everything is near then. */
@@ -330,7 +336,7 @@ static void print_library(void)
     char text[160];
 
     printf("libfedrdma %s\n", fedrdma_version());
-    row("compiler", __VERSION__);
+    row("compiler", compiler);
     snprintf(text, sizeof text, "%zu, options %zu, counters %zu", frd_algo_count(), frd_conf_count(),
              frd_stat_count());
     row("algorithms", text);
@@ -346,12 +352,16 @@ static void print_library(void)
 
 static void cache_text(const frd_topo_place *place, char *text, size_t room)
 {
+    char l1[32], l2[32], last[32];
+
+    size_text(place->l1_bytes, l1, sizeof l1);
+    size_text(place->l2_bytes, l2, sizeof l2);
+    size_text(place->cache_bytes, last, sizeof last);
     if (place->cache_bytes == 0)
         snprintf(text, room, "unknown");
     else
-        snprintf(text, room, "L1 %zu KiB, L2 %zu KiB; last level %zu KiB for %d cores, %d of them in all",
-                 place->l1_bytes >> 10, place->l2_bytes >> 10, place->cache_bytes >> 10, place->cache_cores,
-                 place->cache_groups);
+        snprintf(text, room, "L1 %s, L2 %s, last level %s for %d core%s", l1, l2, last, place->cache_cores,
+                 place->cache_cores == 1 ? "" : "s");
 }
 
 /* "0 of 2", "several of 2". */
@@ -382,9 +392,9 @@ static void print_host(void)
     one_of(place.package, place.packages, text, sizeof text);
     row("package", text);
     one_of(place.cache_group, place.cache_groups, text, sizeof text);
-    row("cache group", text);
+    row("last-level cache", text);
     cache_text(&place, text, sizeof text);
-    row("caches", text);
+    row("cache sizes", text);
     printf("\n");
 }
 
