@@ -384,7 +384,7 @@ static void print_host(void)
     printf("\nThis process's place\n");
     frd_topo_node_identity(text, sizeof text);
     row("node", text);
-    snprintf(text, sizeof text, "%d of %d, %d hardware threads", place.cores, place.machine_cores,
+    snprintf(text, sizeof text, "%d of %d (hardware threads: %d)", place.cores, place.machine_cores,
              place.cpus);
     row("cores", text);
     one_of(place.numa, place.numa_nodes, text, sizeof text);

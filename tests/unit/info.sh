@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # info.sh - fedrdma-info: every list has its rows, wrong arguments end with status 2 and one line on standard error.
-info=$builddir/tools/fedrdma-info
-conf=$srcdir/src/base/conf.h
+info=${builddir:-.}/tools/fedrdma-info
+conf=${srcdir:-.}/src/base/conf.h
 count=0
 
 ok() { # status description
