@@ -58,11 +58,11 @@ int ibv_close_device(struct ibv_context *context)
 int ibv_query_device(struct ibv_context *context, struct ibv_device_attr *attr)
 {
     memset(attr, 0, sizeof *attr);
-    attr->phys_port_cnt = context->device == &two ? 3 : 1;
+    attr->phys_port_cnt = context->device == &two ? 6 : 1;
     return 0;
 }
 
-/* Ports of two: InfiniBand EDR 4x, one that cannot be asked, one that is down. */
+/* Port 1 is of 4 lanes EDR, port 2 cannot be asked, the others are down. */
 #undef ibv_query_port
 int ibv_query_port(struct ibv_context *context, uint8_t port, struct _compat_ibv_port_attr *compat)
 {
@@ -112,7 +112,7 @@ END_TEST
 START_TEST(ports_of_devices)
 {
     find(3);
-    ck_assert_uint_eq(count, 4);
+    ck_assert_uint_eq(count, 7);
     ck_assert_str_eq(ports[0].device, "one");
     ck_assert_int_eq(ports[0].port, 1);
     ck_assert_str_eq(ports[0].state, "active");
@@ -129,6 +129,7 @@ START_TEST(ports_of_devices)
     ck_assert_str_eq(ports[3].state, "down");
     ck_assert_double_eq(ports[3].gbps, 0);
     ck_assert_int_eq(ports[3].gids, 0);
+    ck_assert_int_eq(ports[6].port, 6);
     frd_free(ports);
 }
 END_TEST
