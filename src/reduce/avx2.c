@@ -26,9 +26,9 @@ INLINE unit one_nan_f64(unit x)
     return (unit)_mm256_blendv_pd(v, nan, _mm256_cmp_pd(v, v, _CMP_UNORD_Q));
 }
 
-/* minps gives its second operand for two zeros, and also where one operand is a NaN. Taken in both orders, the
- * results differ only for -0 and +0, where `or` (for max: `and`) makes the right one of them, and with a NaN,
- * which a comparison finds. */
+/* minps gives its second operand for two zeros, and also where one operand is a NaN. Taken in both orders,
+ * the results differ only for -0 and +0, where `or` (for max: `and`) makes the right one of them, and with a
+ * NaN, which a comparison finds. */
 INLINE unit min_f32(unit a, unit b)
 {
     const __m256 x = (__m256)a, y = (__m256)b, nan = (__m256)_mm256_set1_epi32(FRD_F32_NAN);
