@@ -13,8 +13,7 @@
  * Thakur, Rabenseifner, Gropp, 2005. */
 #include "collectives/coll.h"
 
-#define WINDOW \
-    4 /* receives at a time: the next is posted before the last one ends, and few senders collide */
+#define WINDOW 4 /* receives at a time: the next is posted before the last one ends, few senders collide */
 
 void frd_alltoall_pairwise(frd_sched *s, const frd_group *g, const frd_io *io)
 {

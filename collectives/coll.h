@@ -42,12 +42,13 @@ typedef struct frd_blocks {
  *   gather                   src: our block; dst blocks only at root. In place at root: src is its dst block
  *   scatter                  src blocks only at root; dst: our block. In place at root: dst is its src block
  *   allgather                src: our block; dst blocks. In place: src is our dst block
- *   reduce_scatter           src blocks; dst: our block. In place: dst starts where src starts, and irregular
- * blocks lie side by side alltoall                 src blocks, dst blocks; never the same (the caller copies
- * for in place) barrier                  nothing Where a member lacks a side, its ref has length 0. For
- * gatherv and scatterv only the root knows the layout (FRD_ALGO_REGULAR algorithms are not used then); all
- * blocks of the other collectives are known to all, and equal blocks (offs NULL) have the same len
- * everywhere, also where dst or src is absent. */
+ *   reduce_scatter           src blocks; dst: our block. In place: dst starts where src starts, and
+ *                            irregular blocks lie side by side
+ *   alltoall                 src blocks, dst blocks; never the same (coll.c copies for in place)
+ *   barrier                  nothing
+ * Where a member lacks a side, its ref has length 0. For gatherv and scatterv only the root knows the layout
+ * (FRD_ALGO_REGULAR algorithms are not used then); all blocks of the other collectives are known to all, and
+ * equal blocks (offs NULL) have the same len everywhere, also where dst or src is absent. */
 typedef struct frd_io {
     frd_ref dst, src;
     frd_blocks dblk, sblk;

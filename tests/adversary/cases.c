@@ -146,6 +146,7 @@ static void draw_irregular(adv_case *c, adv_rng *rng, size_t count)
 {
     const size_t top = 2 * count + 1;
     const bool gaps = adv_below(rng, c->call.coll == FRD_COLL_REDUCE_SCATTER ? 4 : 2) == 0;
+    const bool swaps = c->call.coll == FRD_COLL_ALLTOALL && c->call.in_place;
 
     for (int i = 0; i < c->n; i++)
         for (int j = 0; j < c->n; j++) {
@@ -156,6 +157,9 @@ static void draw_irregular(adv_case *c, adv_rng *rng, size_t count)
             c->len[0][i][j] = pairs || i == 0 ? bytes : c->len[0][0][j];
             c->len[1][j][i] = pairs ? bytes : 0;
         }
+    for (int i = 0; swaps && i < c->n; i++) /* pairs exchange as much as they get */
+        for (int j = 0; j < i; j++)
+            c->len[1][i][j] = c->len[1][j][i];
     for (int i = 0; c->call.coll != FRD_COLL_ALLTOALL && i < c->n; i++)
         memcpy(c->len[1][i], c->len[0][0], sizeof c->len[1][i]);
     for (int i = 0; i < c->n; i++)
@@ -197,7 +201,7 @@ static bool may_be_in_place(const adv_case *c)
 
     if (coll == FRD_COLL_REDUCE_SCATTER)
         return packed(c); /* equal blocks have no offsets here, and are always */
-    return coll != FRD_COLL_ALLTOALL && coll != FRD_COLL_BROADCAST && coll != FRD_COLL_BARRIER;
+    return coll != FRD_COLL_BROADCAST && coll != FRD_COLL_BARRIER;
 }
 
 void adv_case_draw(adv_case *c, uint64_t seed, uint64_t number)
@@ -216,11 +220,12 @@ void adv_case_draw(adv_case *c, uint64_t seed, uint64_t number)
     c->call.root = adv_below(&rng, c->n);
     draw_data(c, &rng);
     count = draw_count(&rng, c->n, round);
+    c->call.in_place = adv_below(&rng, 2) == 0;
     if (coll_has_blocks(c->call.coll))
         draw_blocks(c, &rng, count > 200 ? count / (size_t)c->n : count);
     else if (c->call.coll != FRD_COLL_BARRIER)
         c->call.len = c->call.stride = count * c->element;
-    c->call.in_place = may_be_in_place(c) && adv_below(&rng, 2) == 0;
+    c->call.in_place = c->call.in_place && may_be_in_place(c);
 }
 
 frd_call adv_case_call(const adv_case *c, int member)
@@ -233,7 +238,8 @@ frd_call adv_case_call(const adv_case *c, int member)
         return call;
     call.slen = c->len[0][member][member];
     call.rlen = c->len[1][member][member];
-    if (coll == FRD_COLL_ALLTOALL || coll == FRD_COLL_REDUCE_SCATTER || (coll == FRD_COLL_SCATTER && root)) {
+    if ((coll == FRD_COLL_ALLTOALL && !call.in_place) || coll == FRD_COLL_REDUCE_SCATTER ||
+        (coll == FRD_COLL_SCATTER && root)) {
         call.soffs = c->off[0][member];
         call.slens = c->len[0][member];
     }
@@ -288,7 +294,6 @@ size_t adv_case_send_bytes(const adv_case *c, int member)
     case FRD_COLL_SCATTER:
         return root ? extent(&b, c->n) : 0;
     case FRD_COLL_ALLTOALL:
-        return extent(&b, c->n);
     case FRD_COLL_REDUCE_SCATTER:
         return in_place ? 0 : extent(&b, c->n);
     case FRD_COLL_REDUCE:

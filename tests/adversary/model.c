@@ -203,7 +203,8 @@ static void want_blocks(adv_model *m, int r)
         if (coll == FRD_COLL_ALLGATHER || (coll == FRD_COLL_GATHER && r == c->call.root))
             memcpy(m->want[r] + to.off, given(m, i), to.len);
         else if (coll == FRD_COLL_ALLTOALL)
-            memcpy(m->want[r] + to.off, given(m, i) + block_at(c, 0, i, r).off, to.len);
+            memcpy(m->want[r] + to.off, given(m, i) + block_at(c, c->call.in_place ? 1 : 0, i, r).off,
+                   to.len);
     }
 }
 
