@@ -70,9 +70,11 @@ void frd_fabric_close(frd_fabric *fabric)
 {
     if (fabric == NULL)
         return;
-    frd_match_destroy(fabric->match); /* refuses offers, so before the transports */
+    if (fabric->match != NULL)
+        frd_match_clear(fabric->match);
     for (size_t i = 0; i < fabric->nets; i++)
         fabric->net[i]->ops->close(fabric->net[i]);
+    frd_match_destroy(fabric->match);
     frd_free(fabric->carrier);
     frd_free(fabric->lost);
     frd_free(fabric);

@@ -230,14 +230,23 @@ int frd_match_create(frd_stat *stat, frd_match_dead_fn *dead, void *arg, frd_mat
     return FEDRDMA_OK;
 }
 
-void frd_match_destroy(frd_match *match)
+void frd_match_clear(frd_match *match)
 {
-    if (match == NULL)
-        return;
     for (size_t i = 0; match->arrived.bucket != NULL && i <= match->arrived.mask; i++) {
         while (match->arrived.bucket[i] != NULL)
             arrival_drop(match, (arrival *)match->arrived.bucket[i]);
     }
+    for (size_t i = 0; match->posted.bucket != NULL && i <= match->posted.mask; i++) {
+        while (match->posted.bucket[i] != NULL)
+            table_remove(&match->posted, match->posted.bucket[i]);
+    }
+}
+
+void frd_match_destroy(frd_match *match)
+{
+    if (match == NULL)
+        return;
+    frd_match_clear(match);
     frd_pool_free(&match->arrivals);
     for (unsigned k = 0; k < CLASSES; k++)
         frd_pool_free(&match->data[k]);

@@ -11,7 +11,10 @@
 typedef bool frd_match_dead_fn(void *arg, const frd_tag *tag);
 
 int frd_match_create(frd_stat *stat, frd_match_dead_fn *dead, void *arg, frd_match **match);
-void frd_match_destroy(frd_match *match); /* unexpected data is freed, offers refused; NULL is fine */
+/* Forgets all: unexpected data is freed, offers are refused, posted receives dropped without done(). Before the
+ * transports close; they may still ask the table while they do. */
+void frd_match_clear(frd_match *match);
+void frd_match_destroy(frd_match *match); /* clears first; NULL is fine */
 
 /* Posts a receive. It may end at once, or an offer may be accepted at once. A length that differs from the
  * arrival's ends it with FEDRDMA_ERR_MISMATCH (the arriving length is left in msg->word[0]). */

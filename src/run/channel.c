@@ -3,9 +3,10 @@
  * channel.c - communicators as the engine sees them: which messages are still wanted, how a failure reaches
  * the other ranks, and what a lost peer means.
  *
- * A failure is told directly from the rank that found it to all others of the channel, which is O(n) small
- * messages once in a communicator's life. Those who are told don't tell again: a rank that dies while telling
- * is itself noticed by its transport or by a deadline. */
+ * A failure is told directly by the rank that found it to all others of the channel, which is O(n) small
+ * messages once in a communicator's life. Those who are told tell it on to the ranks 1, 2, 4, ... away, in both
+ * directions: these are the ones that may be waiting for them, and would blame them if they left the job before
+ * the news came; and the news spreads even if the first rank dies while telling. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,8 @@ struct notice {
     char text[FRD_STORY_MAX];
 };
 _Static_assert(sizeof(struct notice) <= FRD_CONTROL_MAX, "fits a control message");
+
+static const char told_by[] = " (told by rank ";
 
 struct control {
     frd_msg msg;
@@ -134,26 +137,38 @@ static void control_done(frd_msg *msg, int rc)
     frd_pool_put(&c->engine->control_pool, c);
 }
 
-static void tell(frd_engine *e, const frd_channel *ch, uint32_t seq, int rc)
+static void tell_one(frd_engine *e, const frd_channel *ch, int to, uint32_t seq, int rc)
 {
-    for (int i = 0; i < ch->size; i++) {
-        if (i == ch->rank || frd_fabric_lost(e->fabric, ch->world[i]))
-            continue;
-        struct control *c = frd_pool_get(&e->control_pool);
-        if (c == NULL)
-            return;
-        memset(c, 0, sizeof(*c));
-        c->engine = e;
-        c->notice = (struct notice){ .comm = ch->id, .seq = seq, .rc = rc };
-        snprintf(c->notice.text, sizeof(c->notice.text), "%s", ch->story.text);
-        c->notice.text_bytes = (uint32_t)strlen(c->notice.text);
-        c->msg.tag = (frd_tag){ FRD_TAG_CONTROL, 0, 0, e->control_idx++ };
-        c->msg.peer = ch->world[i];
-        c->msg.buf = &c->notice;
-        c->msg.len = offsetof(struct notice, text) + c->notice.text_bytes;
-        c->msg.done = control_done;
-        e->control_pending++;
-        frd_fabric_send(e->fabric, &c->msg);
+    if (to == ch->rank || frd_fabric_lost(e->fabric, ch->world[to]))
+        return;
+    struct control *c = frd_pool_get(&e->control_pool);
+    if (c == NULL)
+        return;
+    memset(c, 0, sizeof(*c));
+    c->engine = e;
+    c->notice = (struct notice){ .comm = ch->id, .seq = seq, .rc = rc };
+    snprintf(c->notice.text, sizeof(c->notice.text), "%s", ch->story.text);
+    c->notice.text_bytes = (uint32_t)strlen(c->notice.text);
+    c->msg.tag = (frd_tag){ FRD_TAG_CONTROL, 0, 0, e->control_idx++ };
+    c->msg.peer = ch->world[to];
+    c->msg.buf = &c->notice;
+    c->msg.len = offsetof(struct notice, text) + c->notice.text_bytes;
+    c->msg.done = control_done;
+    e->control_pending++;
+    frd_fabric_send(e->fabric, &c->msg);
+}
+
+static void tell_all(frd_engine *e, const frd_channel *ch, uint32_t seq, int rc)
+{
+    for (int i = 0; i < ch->size; i++)
+        tell_one(e, ch, i, seq, rc);
+}
+
+static void tell_neighbours(frd_engine *e, const frd_channel *ch, uint32_t seq, int rc)
+{
+    for (int away = 1; away < ch->size; away *= 2) {
+        tell_one(e, ch, (ch->rank + away) % ch->size, seq, rc);
+        tell_one(e, ch, (ch->rank + ch->size - away) % ch->size, seq, rc);
     }
 }
 
@@ -166,14 +181,6 @@ static void break_channel(frd_engine *e, frd_channel *ch, int rc)
         if (op->channel == ch)
             frd_op_fail(e, op, rc, false);
     e->attention = true;
-}
-
-void frd_engine_break(frd_engine *e, frd_channel *ch, uint32_t seq, int rc)
-{
-    if (ch->broken != FEDRDMA_OK)
-        return;
-    tell(e, ch, seq, rc);
-    break_channel(e, ch, rc);
 }
 
 static bool sane(const struct notice *n, size_t len)
@@ -210,7 +217,12 @@ void frd_engine_control(void *engine, int peer, const frd_tag *tag, const void *
         return;
     }
     if (n.rc != FEDRDMA_ERR_CANCELED) {
-        frd_fail(&ch->story, n.rc, "%s (told by rank %d)", n.text, from);
+        if (strstr(n.text, told_by) != NULL) /* passed on: the first teller stays */
+            frd_fail(&ch->story, n.rc, "%s", n.text);
+        else
+            frd_fail(&ch->story, n.rc, "%s%s%d)", n.text, told_by, from);
+        ch->pass_on = true; /* not now: we are inside of the fabric */
+        ch->news_seq = n.seq;
         break_channel(e, ch, n.rc);
         return;
     }
@@ -253,6 +265,11 @@ void frd_engine_attend(frd_engine *e)
     if (e->nlost > 0)
         fail_on_lost_peers(e);
 
+    for (frd_channel *ch = e->channels; ch != NULL; ch = ch->next) {
+        if (ch->pass_on)
+            tell_neighbours(e, ch, ch->news_seq, ch->broken);
+        ch->pass_on = false;
+    }
     frd_op *next;
     for (frd_op *op = e->active; op != NULL; op = next) {
         next = op->next;
@@ -260,7 +277,7 @@ void frd_engine_attend(frd_engine *e)
             continue;
         if (op->untold) {
             op->untold = false;
-            tell(e, op->channel, op->seq, op->rc);
+            tell_all(e, op->channel, op->seq, op->rc);
             if (op->rc != FEDRDMA_ERR_CANCELED)
                 break_channel(e, op->channel, op->rc);
         }

@@ -22,6 +22,8 @@ typedef struct frd_channel {
     uint32_t next_seq;        /* of the next operation started */
     int broken;               /* 0, or why nothing can be started any more */
     frd_story story;          /* of the last failure */
+    bool pass_on;             /* we were told that it is broken, and have not told it on yet */
+    uint32_t news_seq;
     uint32_t *canceled;       /* operations that another rank cancelled before we started them */
     size_t ncanceled, canceled_cap;
     struct frd_channel *next; /* engine's list */
@@ -54,9 +56,6 @@ int frd_engine_progress(frd_engine *engine);
 
 /* The nearest moment at which a deadline of an active operation passes; UINT64_MAX when there is none. */
 uint64_t frd_engine_deadline(const frd_engine *engine);
-
-/* Tells the other ranks of `channel` that it is broken with channel->story. */
-void frd_engine_break(frd_engine *engine, frd_channel *channel, uint32_t seq, int rc);
 
 /* Control sends still under way; finalize waits for them. */
 size_t frd_engine_pending_control(const frd_engine *engine);
