@@ -6,8 +6,10 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -124,7 +126,15 @@ static int count_files(const char *path)
     return count;
 }
 
-static bool run(const layout *l)
+/* A /dev/shm of our own, so that only what our ranks leave there is counted; needs root, or the count is not
+ * looked at. */
+static bool own_shm(void)
+{
+    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("fedrdma-test", "/dev/shm", "tmpfs", 0, NULL) == 0;
+}
+
+static bool run(const layout *l, bool count_left)
 {
     const int port = free_port(), files = count_files("/dev/shm");
     int deaths[RANKS][2];
@@ -164,7 +174,7 @@ static bool run(const layout *l)
         if (r != VICTIM)
             close(deaths[r][1]);
     }
-    if (count_files("/dev/shm") != files) {
+    if (count_left && count_files("/dev/shm") != files) {
         printf("# something was left in /dev/shm\n");
         good = false;
     }
@@ -174,12 +184,15 @@ static bool run(const layout *l)
 int main(void)
 {
     const int count = (int)(sizeof(layouts) / sizeof(layouts[0]));
+    const bool count_left = own_shm();
     bool all = true;
 
     printf("1..%d\n", count);
+    if (!count_left)
+        printf("# no /dev/shm of our own (not root): what is left there is not counted\n");
     fflush(stdout);
     for (int i = 0; i < count; i++) {
-        const bool good = run(&layouts[i]);
+        const bool good = run(&layouts[i], count_left);
         printf("%sok %d - %s\n", good ? "" : "not ", i + 1, layouts[i].name);
         fflush(stdout);
         all = all && good;
