@@ -265,7 +265,7 @@ static bool refuse_hello(frd_meeting *meeting, frd_conn *conn, uint64_t now_ns)
                h->job, at, meeting->job);
     else if (h->size != meeting->size)
         refuse(conn, now_ns, FEDRDMA_ERR_REFUSED,
-               "rank %d of a job of size %d came to %s, where a job of size %d meets; set the same "
+               "rank %d of a job of %d came to %s, where a job of %d meets; set the same "
                "FEDRDMA_SIZE for "
                "all ranks, or, if another job uses this port, another port in FEDRDMA_RENDEZVOUS",
                h->rank, h->size, at, meeting->size);

@@ -128,8 +128,8 @@ START_TEST(other_jobs_and_sizes_are_refused)
     assert_fails(&players[0], FEDRDMA_ERR_REFUSED, "job \"beta\" came to 127.0.0.1:");
     assert_fails(&players[0], FEDRDMA_ERR_REFUSED, "where job \"alpha\" meets");
     assert_fails(&players[1], FEDRDMA_ERR_REFUSED, "job \"\" came");
-    assert_fails(&players[2], FEDRDMA_ERR_REFUSED, "rank 1 of a job of size 6");
-    assert_fails(&players[2], FEDRDMA_ERR_REFUSED, "where a job of size 4 meets");
+    assert_fails(&players[2], FEDRDMA_ERR_REFUSED, "rank 1 of a job of 6");
+    assert_fails(&players[2], FEDRDMA_ERR_REFUSED, "where a job of 4 meets");
     assert_fails(&players[2], FEDRDMA_ERR_REFUSED, "another port in FEDRDMA_RENDEZVOUS");
     frd_store_stop(store);
 }
