@@ -9,6 +9,8 @@
 
 #include "base/mem.h"
 
+enum { PACKETS_FIRST = 32 };
+
 void frd_loop_port_ref(frd_loop_port *p)
 {
     pthread_mutex_lock(&p->lock);
@@ -36,20 +38,12 @@ void frd_loop_port_unref(frd_loop_port *p)
     frd_free(p);
 }
 
-frd_loop_port *frd_loop_port_new(void)
+static frd_loop_packet *packet_alloc(unsigned size_class)
 {
-    frd_loop_port *p = frd_calloc(1, sizeof(*p));
+    frd_loop_packet *const p = frd_alloc_aligned(16, (size_t)1 << size_class);
 
-    if (p == NULL)
-        return NULL;
-    p->refs = 1;
-    p->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (p->wake < 0 || pthread_mutex_init(&p->lock, NULL) != 0) {
-        if (p->wake >= 0)
-            close(p->wake);
-        frd_free(p);
-        return NULL;
-    }
+    if (p != NULL)
+        *p = (frd_loop_packet){ .size_class = size_class };
     return p;
 }
 
@@ -68,9 +62,8 @@ frd_loop_packet *frd_loop_packet_new(frd_loop_port *to, size_t data_bytes)
         to->spare[k] = p->next;
     pthread_mutex_unlock(&to->lock);
     if (p == NULL)
-        p = frd_alloc_aligned(16, (size_t)1 << k);
-    if (p != NULL)
-        *p = (frd_loop_packet){ .size_class = k };
+        return packet_alloc(k);
+    *p = (frd_loop_packet){ .size_class = k };
     return p;
 }
 
@@ -80,6 +73,30 @@ void frd_loop_packet_free(frd_loop_port *own, frd_loop_packet *p)
     p->next = own->spare[p->size_class];
     own->spare[p->size_class] = p;
     pthread_mutex_unlock(&own->lock);
+}
+
+/* With some small packets, so that how many are on their way at a time does not show in allocations. */
+frd_loop_port *frd_loop_port_new(void)
+{
+    frd_loop_port *p = frd_calloc(1, sizeof(*p));
+
+    if (p == NULL)
+        return NULL;
+    p->refs = 1;
+    p->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (p->wake < 0 || pthread_mutex_init(&p->lock, NULL) != 0) {
+        if (p->wake >= 0)
+            close(p->wake);
+        frd_free(p);
+        return NULL;
+    }
+    for (int i = 0; i < PACKETS_FIRST; i++) {
+        frd_loop_packet *const one = packet_alloc(CLASS_FIRST);
+
+        if (one != NULL)
+            frd_loop_packet_free(p, one);
+    }
+    return p;
 }
 
 bool frd_loop_port_push(frd_loop_port *to, frd_loop_packet *p)

@@ -265,7 +265,7 @@ static void peer_free(frd_shm_peer *peer)
 /* Nobody may read our memory any more, and everybody may know that we are gone. */
 static void say_goodbye(frd_shm *shm)
 {
-    for (int i = 0; i < FRD_SHM_OFFERS; i++)
+    for (size_t i = 0; i < shm->sends.room && i < FRD_SHM_OFFERS; i++)
         (void)atomic_fetch_or(&shm->segment.head->offer[i], FRD_SHM_OFFER_CANCELED);
     atomic_store(&shm->segment.head->closed, 1);
     for (size_t i = 0; i < shm->peers; i++)

@@ -23,8 +23,9 @@
 #include "net/shm_ring.h"
 
 enum {
-    FRD_SHM_LINE = 128,    /* apart enough for neither sharing nor the adjacent-line prefetch */
-    FRD_SHM_OFFERS = 1024, /* offers of a rank in flight; more wait in its memory */
+    FRD_SHM_LINE = 128, /* apart enough for neither sharing nor the adjacent-line prefetch */
+    FRD_SHM_OFFERS =
+        1 << 20, /* of a rank, in flight; sparse memory, so that no peer ever waits for another's */
     FRD_SHM_NODE_MAX = 112
 };
 
