@@ -207,6 +207,7 @@ static int knock(frd_boot *boot, const char *job, const struct addrinfo *list, a
             return frd_fail(story, FEDRDMA_ERR_SYSTEM, "no socket for the rendezvous: %s; raise `ulimit -n`",
                             strerror(errno));
         } else {
+            try->hung_up = false; /* whoever it was has gone */
             snprintf(try->trouble, sizeof try->trouble, "%s", strerror(errno));
         }
     }

@@ -94,6 +94,24 @@ START_TEST(a_rendezvous_that_hangs_up_ends_in_time)
 }
 END_TEST
 
+START_TEST(one_that_hangs_up_and_goes_is_nobody)
+{
+    uint16_t port;
+    const int listener = bound_socket(1, &port);
+    int fd;
+
+    meet_at(port);
+    prepare(1, 1, 2)->conf.connect_timeout = SHORT_NS;
+    start(&players[1]);
+    fd = accept(listener, NULL, NULL);
+    ck_assert_int_ge(fd, 0);
+    close(listener);
+    close(fd);
+    join(&players[1]);
+    assert_fails(&players[1], FEDRDMA_ERR_UNREACHABLE, "nobody answers");
+}
+END_TEST
+
 /* Plays the store for one connection up to the hello: returns the connection. */
 static int accept_hello(int listener)
 {
@@ -236,6 +254,7 @@ void add_impostors(Suite *suite)
     tcase_add_loop_test(tests, garbage_from_the_rendezvous_is_known_at_once, 0, COUNT(impostor_lines));
     tcase_add_test(tests, a_silent_rendezvous_ends_in_time);
     tcase_add_test(tests, a_rendezvous_that_hangs_up_ends_in_time);
+    tcase_add_test(tests, one_that_hangs_up_and_goes_is_nobody);
     tcase_add_test(tests, a_fail_with_strange_text_is_cleaned);
     tcase_add_test(tests, nobody_at_the_rendezvous_ends_in_time);
     tcase_add_loop_test(tests, answers_that_no_store_gives_are_a_protocol_error, 0, COUNT(lies));
