@@ -4,6 +4,8 @@
  * the graph's scratch; resetting it is one pass over the steps. */
 #include "run/plan.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 #define SCRATCH_ALIGN 64
@@ -62,8 +64,11 @@ static frd_run *run_create(frd_plan *plan)
     run->msgs = frd_calloc((size_t)g->nsends + g->nrecvs + 1, sizeof(*run->msgs));
     if (g->tmp_bytes > 0)
         run->scratch = frd_alloc_aligned(SCRATCH_ALIGN, g->tmp_bytes);
-    if (run->scratch != NULL)
+    if (run->scratch != NULL) {
+        /* Some algorithms send scratch that they never wrote (a barrier's tokens): not what the heap held. */
+        memset(run->scratch, 0, g->tmp_bytes);
         plan->stat->mem_scratch_bytes += g->tmp_bytes;
+    }
     if (run->waits == NULL || run->queue == NULL || run->msgs == NULL ||
         (g->tmp_bytes > 0 && run->scratch == NULL)) {
         run_destroy(run);
