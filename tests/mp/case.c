@@ -110,7 +110,8 @@ uint64_t mp_random(mp_rng *rng, uint64_t below)
 static size_t draw_large(mp_rng *rng, size_t element_bytes)
 {
     static const size_t edges[] = { 8 << 10, 64 << 10, 256 << 10, 1 << 20, 3 << 20 };
-    size_t at = edges[mp_random(rng, sizeof edges / sizeof edges[0])] / element_bytes;
+    size_t bytes = edges[mp_random(rng, sizeof edges / sizeof edges[0])];
+    size_t at = (rng->most_bytes > 0 && bytes > rng->most_bytes ? rng->most_bytes : bytes) / element_bytes;
 
     return at + mp_random(rng, 5) - 2;
 }

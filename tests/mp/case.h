@@ -55,6 +55,7 @@ bool mp_case_valid(const mp_case *c);
 /* The same sequence on every rank that starts from the same state. */
 typedef struct mp_rng {
     uint64_t seed, step;
+    size_t most_bytes; /* largest vector that mp_case_draw draws; 0: as large as it likes, 3 MiB */
 } mp_rng;
 uint64_t mp_random(mp_rng *rng, uint64_t below);
 

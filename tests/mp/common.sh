@@ -11,6 +11,8 @@ number=0
 failures=0
 # Several jobs of one test share its deadline: a job that hangs is ended before the test is.
 job_s=${MP_JOB_S:-60}
+# A rank that waits in vain says in which call.
+export FEDRDMA_TIMEOUT=${FEDRDMA_TIMEOUT:-30s}
 
 plan() { echo "1..$1"; }
 

@@ -28,12 +28,14 @@ static const char help[] =
     "  --brief       every collective twice instead of every collective x type x operator\n"
     "  --extra N     random calls after that, a quarter of them large (default 40)\n"
     "  --flights N   rounds of calls in flight (default 20)\n"
+    "  --most BYTES  largest vector (default 3 MiB)\n"
     "  --alarm S     give up after S seconds and tell the case that hangs (default 100)\n";
 
 typedef struct options {
     uint64_t seed;
     bool brief;
     long extra, flights;
+    size_t most_bytes;
     unsigned alarm_s;
     int ncases;
     mp_case cases[MAX_CASES];
@@ -41,13 +43,12 @@ typedef struct options {
 
 static bool parse(int argc, char **argv, options *o)
 {
-    static const struct option longs[] = { { "seed", required_argument, NULL, 's' },
-                                           { "case", required_argument, NULL, 'c' },
-                                           { "brief", no_argument, NULL, 'b' },
-                                           { "extra", required_argument, NULL, 'e' },
-                                           { "flights", required_argument, NULL, 'f' },
-                                           { "alarm", required_argument, NULL, 'a' },
-                                           { NULL, 0, NULL, 0 } };
+    static const struct option longs[] = {
+        { "seed", required_argument, NULL, 's' },    { "case", required_argument, NULL, 'c' },
+        { "brief", no_argument, NULL, 'b' },         { "extra", required_argument, NULL, 'e' },
+        { "flights", required_argument, NULL, 'f' }, { "most", required_argument, NULL, 'm' },
+        { "alarm", required_argument, NULL, 'a' },   { NULL, 0, NULL, 0 }
+    };
     int letter;
 
     while ((letter = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -69,6 +70,9 @@ static bool parse(int argc, char **argv, options *o)
             break;
         case 'f':
             o->flights = atol(optarg);
+            break;
+        case 'm':
+            o->most_bytes = (size_t)strtoull(optarg, NULL, 10);
             break;
         case 'a':
             o->alarm_s = (unsigned)atol(optarg);
@@ -150,6 +154,7 @@ int main(int argc, char **argv)
     rc = mp_suite_open(context, o.seed, command, &suite);
     if (rc != FEDRDMA_OK)
         return die("communicators and operators", rc);
+    suite.rng.most_bytes = o.most_bytes;
     run(&suite, &o);
     if (suite.rank == 0)
         printf("# seed %" PRIu64 ", %d rank(s), %d node(s), %d silo(s): %ld calls checked, %d failed\n",

@@ -7,9 +7,9 @@
 
 plan 8
 ENVIRONMENT="FEDRDMA_EAGER=64 FEDRDMA_EAGER_CREDIT=256 FEDRDMA_SHM_RING=4k FEDRDMA_FRAGMENT=512 FEDRDMA_WINDOW=1k"
-matrix node 4 --extra 20 --flights 10
-matrix nodes 5 --extra 20 --flights 10
-matrix silos 3 --extra 20 --flights 10
+matrix node 4 --extra 20 --flights 10 --most 20000
+matrix nodes 5 --extra 20 --flights 10 --most 20000
+matrix silos 3 --extra 20 --flights 10 --most 20000
 ENVIRONMENT="FEDRDMA_SHM_DIRECT=0 FEDRDMA_FRAGMENT=64k FEDRDMA_CACHE=2"
 matrix node 3 --extra 30 --flights 10
 matrix nodes 4 --extra 30 --flights 10
