@@ -88,17 +88,28 @@ START_TEST(sizes_that_differ_are_named)
 }
 END_TEST
 
+static const uint64_t giants[] = { (UINT64_C(1) << 29) + 1, UINT64_MAX / 2 + 1, UINT64_MAX };
+
 START_TEST(a_giant_contribution_is_refused)
 {
-    frd_store *store;
-    const int fd = third_rank(&store, LONG_NS);
+    frd_store *store = launcher_store(2, "", LONG_NS);
+    frd_wire_header heard;
+    int fds[2];
 
-    say_gather(fd, 0, UINT64_MAX / 2);
     for (int i = 0; i < 2; i++) {
-        join(&players[i]);
-        ck_assert_int_lt(players[i].rc, 0); /* too many, or not what the others give */
+        fds[i] = connect_to(frd_store_port(store));
+        say_hello(fds[i], i, 2, LONG_NS);
+        ck_assert_int_eq(hear(fds[i]).type, FRD_WIRE_ACCEPTED);
     }
-    close(fd);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(hear(fds[i]).type, FRD_WIRE_READY);
+    say_gather(fds[0], 0, giants[_i]);
+    for (int i = 0; i < 2; i++) {
+        heard = hear(fds[i]);
+        ck_assert_int_eq(heard.type, FRD_WIRE_FAIL);
+        ck_assert_int_eq(heard.code, FEDRDMA_ERR_INVALID);
+        close(fds[i]);
+    }
     frd_store_stop(store);
 }
 END_TEST
@@ -156,7 +167,7 @@ void add_rounds(Suite *suite)
     tcase_add_test(tests, a_rank_that_stops_midway_is_named);
     tcase_add_test(tests, a_rank_that_leaves_a_round_is_named);
     tcase_add_test(tests, sizes_that_differ_are_named);
-    tcase_add_test(tests, a_giant_contribution_is_refused);
+    tcase_add_loop_test(tests, a_giant_contribution_is_refused, 0, COUNT(giants));
     tcase_add_test(tests, a_rank_out_of_turn_is_named);
     tcase_add_test(tests, a_rank_that_talks_garbage_is_named);
     tcase_add_test(tests, too_much_is_refused_before_it_is_sent);
