@@ -2,8 +2,10 @@
  *
  * split.c - communicators from communicators.
  *
- * One allgather carries every rank's color, key and next free communicator number. The new number is the
- * largest offered: no two ranks that share two communicators can ever have both under one number. */
+ * One allgather carries every rank's color, key and an offer of a communicator number, each offer higher than all
+ * that the rank offered or used before. The new number is the largest offered: since all ranks start their splits in
+ * the same order, a later one gets a higher number, also while an earlier one is still under way in another
+ * thread. */
 #include "api/request.h"
 
 #include <stdlib.h>
@@ -12,7 +14,7 @@
 
 struct vote {
     int32_t color, key;
-    uint32_t next_id;
+    uint32_t offer;
     int32_t rank;
 };
 _Static_assert(sizeof(struct vote) == 16, "goes on the wire");
@@ -38,10 +40,9 @@ static int choose(struct vote *votes, int n, int color)
     return members;
 }
 
-static int make(frd_comm *comm, struct vote *votes, struct vote mine, fedrdma_comm **out)
+static int make(frd_comm *comm, struct vote *votes, struct vote mine, uint32_t id, fedrdma_comm **out)
 {
     fedrdma_context *ctx = comm->ctx;
-    const uint32_t id = ctx->next_comm_id++;
     frd_comm *made;
     int rank = -1;
 
@@ -72,16 +73,18 @@ static int split(frd_comm *comm, const char *call, int color, int key, fedrdma_c
 
     if (votes == NULL)
         return frd_comm_fail(comm, FEDRDMA_ERR_NOMEM, "%s: out of memory", call);
-    const struct vote mine = { color, key, ctx->next_comm_id, comm->channel.rank };
+    const struct vote mine = { color, key, ctx->next_comm_id++, comm->channel.rank };
     votes[mine.rank] = mine;
     int rc = frd_comm_allgather(comm, votes, sizeof(*votes), call);
     if (rc == FEDRDMA_OK) {
+        uint32_t id = 0;
         for (int i = 0; i < n; i++) {
             votes[i].rank = i;
-            if (votes[i].next_id > ctx->next_comm_id)
-                ctx->next_comm_id = votes[i].next_id;
+            id = votes[i].offer > id ? votes[i].offer : id;
         }
-        rc = make(comm, votes, mine, out);
+        if (ctx->next_comm_id <= id)
+            ctx->next_comm_id = id + 1;
+        rc = make(comm, votes, mine, id, out);
         if (rc != FEDRDMA_OK)
             frd_comm_fail(comm, rc, "%s: out of memory for a communicator", call);
     }

@@ -30,13 +30,6 @@ struct control {
     struct notice notice;
 };
 
-void frd_engine_add_channel(frd_engine *e, frd_channel *ch)
-{
-    ch->next = e->channels;
-    e->channels = ch;
-    ch->story.log = e->log;
-}
-
 static frd_channel *find_channel(const frd_engine *e, uint32_t id)
 {
     frd_channel *ch = e->channels;
@@ -183,6 +176,98 @@ static void break_channel(frd_engine *e, frd_channel *ch, int rc)
     e->attention = true;
 }
 
+/* What another rank says of a channel. Only notes it: we may be inside of the fabric. */
+static void hear(frd_engine *e, frd_channel *ch, int peer, const struct notice *n)
+{
+    int from = 0;
+
+    if (ch->broken != FEDRDMA_OK)
+        return;
+    while (from < ch->size && ch->world[from] != peer)
+        from++;
+    if (from == ch->size) {
+        e->stat->net_dropped++;
+        return;
+    }
+    if (n->rc != FEDRDMA_ERR_CANCELED) {
+        if (strstr(n->text, told_by) != NULL) /* passed on: the first teller stays */
+            frd_fail(&ch->story, n->rc, "%s", n->text);
+        else
+            frd_fail(&ch->story, n->rc, "%s%s%d)", n->text, told_by, from);
+        ch->pass_on = true; /* not now: we are inside of the fabric */
+        ch->news_seq = n->seq;
+        break_channel(e, ch, n->rc);
+        return;
+    }
+    if (n->seq >= ch->next_seq) {
+        note_canceled(ch, n->seq);
+        e->attention = true; /* early messages of it are dead now */
+        return;
+    }
+    for (frd_op *op = e->active; op != NULL; op = op->next) {
+        if (op->channel == ch && op->seq == n->seq) {
+            frd_fail(&ch->story, n->rc, "%s: cancelled by rank %d", op->what, from);
+            frd_op_fail(e, op, n->rc, false);
+        }
+    }
+}
+
+/* News of a channel that this rank does not know: others may be done with the split that makes it. The oldest go
+ * when there are too many; those can only be of channels that were freed here. */
+struct early {
+    struct early *next;
+    int peer;
+    struct notice notice;
+};
+#define EARLY_MAX 256
+
+static void keep_early(frd_engine *e, int peer, const struct notice *n)
+{
+    struct early *early = frd_calloc(1, sizeof(*early)), **last = &e->early;
+
+    if (early == NULL) {
+        e->stat->net_dropped++;
+        return;
+    }
+    *early = (struct early){ e->early, peer, *n };
+    e->early = early;
+    if (e->nearly++ < EARLY_MAX)
+        return;
+    while ((*last)->next != NULL)
+        last = &(*last)->next;
+    frd_free(*last);
+    *last = NULL;
+    e->nearly--;
+    e->stat->net_dropped++;
+}
+
+void frd_engine_add_channel(frd_engine *e, frd_channel *ch)
+{
+    ch->next = e->channels;
+    e->channels = ch;
+    ch->story.log = e->log;
+
+    for (struct early **at = &e->early, *early; (early = *at) != NULL;) {
+        if (early->notice.comm != ch->id) {
+            at = &early->next;
+            continue;
+        }
+        *at = early->next;
+        e->nearly--;
+        hear(e, ch, early->peer, &early->notice);
+        frd_free(early);
+    }
+}
+
+void frd_engine_forget_early(frd_engine *e)
+{
+    while (e->early != NULL) {
+        struct early *early = e->early;
+        e->early = early->next;
+        frd_free(early);
+    }
+}
+
 static bool sane(const struct notice *n, size_t len)
 {
     return len >= offsetof(struct notice, text) && n->text_bytes < sizeof(n->text) &&
@@ -207,36 +292,10 @@ void frd_engine_control(void *engine, int peer, const frd_tag *tag, const void *
             *c = '?';
 
     frd_channel *ch = find_channel(e, n.comm);
-    if (ch == NULL || ch->broken != FEDRDMA_OK)
-        return;
-    int from = 0;
-    while (from < ch->size && ch->world[from] != peer)
-        from++;
-    if (from == ch->size) {
-        e->stat->net_dropped++;
-        return;
-    }
-    if (n.rc != FEDRDMA_ERR_CANCELED) {
-        if (strstr(n.text, told_by) != NULL) /* passed on: the first teller stays */
-            frd_fail(&ch->story, n.rc, "%s", n.text);
-        else
-            frd_fail(&ch->story, n.rc, "%s%s%d)", n.text, told_by, from);
-        ch->pass_on = true; /* not now: we are inside of the fabric */
-        ch->news_seq = n.seq;
-        break_channel(e, ch, n.rc);
-        return;
-    }
-    if (n.seq >= ch->next_seq) {
-        note_canceled(ch, n.seq);
-        e->attention = true; /* early messages of it are dead now */
-        return;
-    }
-    for (frd_op *op = e->active; op != NULL; op = op->next) {
-        if (op->channel == ch && op->seq == n.seq) {
-            frd_fail(&ch->story, n.rc, "%s: cancelled by rank %d", op->what, from);
-            frd_op_fail(e, op, n.rc, false);
-        }
-    }
+    if (ch == NULL)
+        keep_early(e, peer, &n);
+    else
+        hear(e, ch, peer, &n);
 }
 
 void frd_engine_peer_lost(void *engine, int peer, const char *why)

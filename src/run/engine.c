@@ -34,6 +34,7 @@ void frd_engine_destroy(frd_engine *e)
 {
     if (e == NULL)
         return;
+    frd_engine_forget_early(e);
     frd_pool_free(&e->control_pool);
     frd_free(e);
 }

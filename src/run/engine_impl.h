@@ -18,6 +18,8 @@ struct frd_engine {
     uint32_t control_idx;
     uint32_t calls; /* of progress, to look at the clock only now and then */
     uint64_t next_tick_ns;
+    struct early *early; /* news of channels that are not made yet (channel.c) */
+    size_t nearly;
     size_t nlost;   /* peers lost so far */
     bool attention; /* an operation failed, or a peer was lost, since the last look */
 };
@@ -37,6 +39,9 @@ void frd_engine_attend(frd_engine *e);
 
 /* Deadlines and progress reports of all active operations (deadline.c). */
 void frd_engine_tick(frd_engine *e, uint64_t now_ns);
+
+/* Drops kept news, at the end. */
+void frd_engine_forget_early(frd_engine *e);
 
 /* Did the channel lose a rank? Its number, or -1. */
 int frd_channel_lost_rank(const frd_engine *e, const frd_channel *ch);
