@@ -261,8 +261,24 @@ static int each_collective(job *j, int which, float *a, float *b, size_t count, 
 
 enum { COLLECTIVES = 17 };
 
-/* The second call of a kind, and those after it, allocate nothing. A barrier before each keeps ranks from running
- * ahead: messages that nobody waits for yet are kept, and the pools for them grow to the most there ever were. */
+enum { WINDOW = 8, WINDOWS = 6 };
+
+/* Allocations made by WINDOW equal calls in step: with a barrier before each, so that no rank runs ahead. */
+static uint64_t allocations_of(job *j, int which, float *a, float *b, size_t count, const size_t *counts,
+                               const size_t *displs)
+{
+    uint64_t before = counter(j, "mem.allocations");
+
+    for (int i = 0; i < WINDOW; i++) {
+        EXPECT_OK(fedrdma_barrier(j->world));
+        EXPECT_OK(each_collective(j, which, a, b, count, counts, displs));
+    }
+    return counter(j, "mem.allocations") - before;
+}
+
+/* A call like an earlier one allocates nothing. Only the pools for messages that come before their receive
+ * may still grow, to the most there ever were at once, which is a matter of timing: what each call allocates
+ * shows in every window, and that in few. */
 static void test_allocations(job *j, size_t count)
 {
     size_t total = count * (size_t)j->size, counts[MAX_RANKS], displs[MAX_RANKS];
@@ -273,17 +289,13 @@ static void test_allocations(job *j, size_t count)
         displs[r] = (size_t)r * count;
     }
     for (int which = 0; a != NULL && b != NULL && which < COLLECTIVES; which++) {
-        uint64_t before = 0;
-        for (int i = 0; i < 9; i++) {
-            EXPECT_OK(fedrdma_barrier(j->world));
-            if (i == 1)
-                before = counter(j, "mem.allocations");
-            EXPECT_OK(each_collective(j, which, a, b, count, counts, displs));
-        }
-        uint64_t made = counter(j, "mem.allocations") - before;
-        if (!EXPECT(made == 0))
-            fprintf(stderr, "  collective %d of %zu floats made %" PRIu64 " allocations in 8 equal calls\n",
-                    which, count, made);
+        int clean = 0;
+        EXPECT_OK(each_collective(j, which, a, b, count, counts, displs)); /* records */
+        for (int i = 0; i < WINDOWS; i++)
+            clean += allocations_of(j, which, a, b, count, counts, displs) == 0;
+        if (!EXPECT(clean >= WINDOWS / 2))
+            fprintf(stderr, "  collective %d of %zu floats: %d of %d windows made no allocation\n", which,
+                    count, clean, WINDOWS);
     }
     free(a);
     free(b);

@@ -40,7 +40,8 @@ interleaves=0
 plan $((2 * ${#launchers[@]} + interleaves))
 for launcher in "${launchers[@]}"; do
     for ranks in 3 4; do
-        export FEDRDMA_RENDEZVOUS=127.0.0.1:$(free_port)
+        FEDRDMA_RENDEZVOUS=127.0.0.1:$(free_port)
+        export FEDRDMA_RENDEZVOUS
         MP_LAUNCH="FEDRDMA_RENDEZVOUS=$FEDRDMA_RENDEZVOUS $launcher -n $ranks" \
             launch "$launcher" $ranks "$MP/matrix" ${MP_SEED:+--seed "$MP_SEED"} --brief --extra 10 --flights 5
     done
