@@ -79,6 +79,7 @@ START_TEST(silent_and_slow_strangers_dont_hold_the_job_up)
 {
     frd_store *store = launcher_store(2, "", LONG_NS);
     const uint32_t magic = htole32(FRD_WIRE_MAGIC);
+    const uint64_t before = frd_now_ns();
     int fds[200];
 
     for (int i = 0; i < 200; i++) {
@@ -87,6 +88,8 @@ START_TEST(silent_and_slow_strangers_dont_hold_the_job_up)
             say(fds[i], &magic, sizeof magic);
     }
     job_starts();
+    ck_assert(is_closed(fds[0])); /* the oldest had to go, long before its time was up */
+    ck_assert_uint_lt(frd_now_ns() - before, 3 * FRD_NS_PER_S);
     for (int i = 0; i < 200; i++)
         close(fds[i]);
     frd_store_stop(store);
