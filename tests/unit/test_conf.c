@@ -280,6 +280,7 @@ static const launch launches[] = {
     /* a batch script is no task of a step */
     { { "SLURM_PROCID=0", "SLURM_NTASKS=8", "SLURM_JOB_ID=99" }, "", "", -1, -1 },
     { { "SLURM_PROCID=0", "SLURM_NTASKS=8", "SLURM_STEP_ID=4294967290" }, "", "", -1, -1 },
+    { { "SLURM_PROCID=0", "SLURM_NTASKS=8", "SLURM_STEP_ID=-5" }, "", "", -1, -1 },
     /* SLURM's PMIx plugin: the step's size is the size */
     { { "PMIX_RANK=3", "PMIX_NAMESPACE=slurm.pmix.99.0", "SLURM_STEP_ID=0", "SLURM_STEP_NUM_TASKS=6",
         "SLURM_PROCID=3", "SLURM_NTASKS=6" },
