@@ -36,6 +36,8 @@
     X(INT, cache, "256", "schedules kept per communicator") \
     X(SIZE, eager, "8k", "largest message sent without waiting for its receive") \
     X(SIZE, eager_credit, "256k", "eager bytes that may wait unreceived at one peer") \
+    X(TEXT, interface, "", \
+      "network interface or address where other nodes meet this rank; empty: by subnet") \
     X(TEXT, ucx_large, "auto", "large messages over UCX: auto, rendezvous (UCX's) or pieces (best on TCP)") \
     X(SIZE, shm_ring, "64k", "bytes of the message ring between two ranks of a node") \
     X(BOOL, shm_direct, "1", "read large messages straight from the sender (process_vm_readv) if allowed") \
@@ -78,8 +80,8 @@ int frd_conf_environment(frd_conf *conf, const frd_log *log, frd_story *story);
  * variable that is no number, or a rank without a size. */
 int frd_conf_launcher(frd_conf *conf, const char **from, frd_story *story);
 
-/* The text of a variable FEDRDMA_TEST_* or FEDRDMA_PERF_* (whole name), which have no option row and are for
- * the project's own programs, or NULL. */
+/* The text of a FEDRDMA_* variable that is no option (whole name): UCX's FEDRDMA_UCX_* and FEDRDMA_WAN_UCX_*,
+ * the project's own FEDRDMA_TEST_* and FEDRDMA_PERF_*. NULL: not set. */
 const char *frd_conf_getenv(const char *name);
 
 /* The nearest option name to `name` (edit distance), or NULL when none is near; for error texts. */

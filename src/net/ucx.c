@@ -83,8 +83,8 @@ static int ucx_open(const frd_net_env *env, frd_story *story, frd_net **net, con
         goto out;
     }
     *net = &n->base;
-    *card = n->card;
-    *card_bytes = sizeof(*n->card) + n->card->address_bytes;
+    *card = &n->card;
+    *card_bytes = sizeof(n->card);
 out:
     frd_ucx_log_leave(outer);
     return rc;
@@ -94,23 +94,20 @@ static int ucx_connect(frd_net *base, int rank, const void *card, size_t card_by
                        frd_story *story)
 {
     frd_ucx *const net = (frd_ucx *)base;
-    frd_ucx_card its;
+    const frd_ucx_card *const its = card;
     frd_ucx_peer *peer;
 
     *reach = false;
-    if (card_bytes < sizeof(its))
-        return FEDRDMA_OK;
-    memcpy(&its, card, sizeof(its));
-    if (its.magic != FRD_UCX_MAGIC || its.address_bytes == 0 || its.address_bytes > card_bytes - sizeof(its))
+    if (card_bytes < sizeof(*its) || its->magic != FRD_UCX_MAGIC || its->places > FRD_UCX_PLACES ||
+        its->port > UINT16_MAX)
         return FEDRDMA_OK; /* another version, or another byte order */
-    peer = frd_calloc(1, sizeof(*peer) + its.address_bytes);
+    peer = frd_calloc(1, sizeof(*peer));
     if (peer == NULL)
-        return frd_fail(story, FEDRDMA_ERR_NOMEM, "%zu bytes for rank %d's UCX address",
-                        (size_t)its.address_bytes, rank);
-    memcpy(peer->address, (const char *)card + sizeof(its), its.address_bytes);
+        return frd_fail(story, FEDRDMA_ERR_NOMEM, "rank %d's UCX address", rank);
+    peer->card = *its;
     peer->net = net;
     peer->rank = rank;
-    peer->window_bytes = peer->credit_bytes = its.window_bytes;
+    peer->window_bytes = peer->credit_bytes = its->window_bytes;
     TAILQ_INIT(&peer->sends);
     TAILQ_INIT(&peer->receives);
     TAILQ_INIT(&peer->offers);

@@ -2,9 +2,11 @@
  * ucx.h - the parts of the UCX transport among themselves (nobody else includes this).
  *
  *   ucx.c          the transport's table; open, connect, progress, sleep, close
- *   ucx_worker.c   UCX's configuration, context and worker
+ *   ucx_worker.c   UCX's configuration, context, worker and listener
+ *   ucx_place.c    the addresses of a host, and which of a peer's to connect to
  *   ucx_process.c  what UCX does to a process: its log lines, its crash handlers
- *   ucx_peer.c     one peer: its endpoint, what waits to be sent to it, its loss
+ *   ucx_peer.c     one peer: what is in flight, what waits to be sent to it, its loss
+ *   ucx_connect.c  its endpoints
  *   ucx_send.c     sending: eager, offered, pieces; taking a send back
  *   ucx_recv.c     arrivals, and receiving what was offered
  *   ucx_memory.c   registered memory
@@ -15,6 +17,7 @@
 #define FRD_NET_UCX_H
 
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <ucp/api/ucp.h>
 
 #include "base/mem.h"
@@ -30,6 +33,7 @@ TAILQ_HEAD(frd_ucx_ops, frd_ucx_op);
 TAILQ_HEAD(frd_ucx_peers, frd_ucx_peer);
 
 enum frd_ucx_op_kind {
+    FRD_UCX_OP_HELLO,   /* the first message on our own endpoint: tells when that is up */
     FRD_UCX_OP_NOTE,    /* a message of the protocol's own: header only */
     FRD_UCX_OP_SEND,    /* a message in one UCX request: eager, or UCX's rendezvous */
     FRD_UCX_OP_OFFERED, /* a message that waits for CLEAR */
@@ -44,7 +48,7 @@ enum frd_ucx_op_kind {
  * request uses its buffer any more (`busy` is 0). */
 struct frd_ucx_op {
     TAILQ_ENTRY(frd_ucx_op) link;  /* messages: in the peer's sends, receives or offers */
-    TAILQ_ENTRY(frd_ucx_op) queue; /* outbox, stream, arrived, or endings: never in two at once */
+    TAILQ_ENTRY(frd_ucx_op) queue; /* outbox, stream, arrived or endings: never in two at once */
     frd_ucx_peer *peer;
     frd_msg *msg;         /* NULL: note, piece, arrived */
     frd_ucx_op *whole;    /* piece: its message */
@@ -55,6 +59,7 @@ struct frd_ucx_op {
     unsigned busy;
     int rc; /* while ending */
     enum frd_ucx_op_kind kind;
+    bool queued; /* in the outbox: UCX has not seen it */
     bool ending, withdrawn;
     frd_ucx_wire wire; /* sent as it is: must live as long as UCX's request */
 };
@@ -62,9 +67,13 @@ struct frd_ucx_op {
 struct frd_ucx_peer {
     frd_ucx *net;
     int rank;
-    ucp_ep_h ep; /* NULL: not needed yet, or closed */
+    frd_ucx_card card;
+    ucp_ep_h ep;            /* the one of the next two that we send on, for good; NULL: none is up */
+    ucp_ep_h own, accepted; /* endpoints that we connected, that the peer connected */
+    ucp_conn_request_h knock; /* the peer connects; not looked at yet */
+    int tried;              /* candidates of ucx_place.c */
+    bool own_up, own_failed;
     bool active;   /* in net->active: there is something to do */
-    bool wanted;   /* it wrote to us, so we want to know when it dies: needs an endpoint */
     bool broken;   /* not usable any more; goes on to lost when UCX has returned */
     bool lost;     /* nothing goes to it and nothing comes from it any more */
     bool left;     /* said goodbye */
@@ -77,7 +86,6 @@ struct frd_ucx_peer {
     struct frd_ucx_ops sends, receives, offers;
     struct frd_ucx_ops outbox, stream;
     TAILQ_ENTRY(frd_ucx_peer) active_link;
-    _Alignas(8) char address[]; /* UCX's, from its card */
 };
 
 typedef struct frd_ucx_region {
@@ -91,7 +99,8 @@ struct frd_ucx {
     frd_net_env env;
     ucp_context_h context;
     ucp_worker_h worker;
-    frd_ucx_card *card;
+    ucp_listener_h listener;
+    frd_ucx_card card;
     frd_ucx_peer **peer; /* by rank; NULL: not reached by us */
     int epoll, timer;    /* timer: for endings */
     uint64_t timer_ns;   /* what it is set to; 0: off */
@@ -112,6 +121,13 @@ struct frd_ucx {
 /* ---- ucx_worker.c ---- */
 int frd_ucx_worker_open(frd_ucx *net, frd_story *story);
 void frd_ucx_worker_close(frd_ucx *net); /* half-open is fine */
+
+/* ---- ucx_place.c ---- */
+/* Fills in the card's boot_id, network and place. */
+int frd_ucx_place_all(const frd_conf *conf, frd_ucx_card *card, frd_story *story);
+/* The k-th best address of a peer as seen from `own`; false: there are no more. */
+bool frd_ucx_place_choose(const frd_ucx_card *own, const frd_ucx_card *its, int k,
+                          struct sockaddr_storage *address, socklen_t *bytes);
 
 /* ---- ucx_process.c ---- */
 /* From now on, until _leave(what _enter returned), UCX's own warnings on this thread go to `log`. */
@@ -143,7 +159,15 @@ void frd_ucx_break(frd_ucx_peer *peer, const char *why);
 void frd_ucx_report(frd_ucx_peer *peer, const char *why);
 /* Did the peer leave while we want something from it: a receive, or that it takes an offer? */
 bool frd_ucx_deserted(const frd_ucx_peer *peer);
-/* Closes the endpoint: by force at once, else when everything sent is out (a request of net->requests). */
+
+/* ---- ucx_connect.c ---- */
+/* Lets a knocking peer in, tries its next address, starts to connect: whatever is due. */
+void frd_ucx_connect(frd_ucx_peer *peer);
+/* Our own endpoint is up, or failed before it was. */
+void frd_ucx_on_hello(frd_ucx_peer *peer, ucs_status_t status);
+/* UCX's: somebody connects. */
+void frd_ucx_on_knock(ucp_conn_request_h request, void *arg);
+/* Closes the endpoints: by force at once, else when everything sent is out (requests of net->requests). */
 void frd_ucx_disconnect(frd_ucx_peer *peer, bool force);
 
 /* ---- ucx_send.c ---- */

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * ucx_peer.c - one peer: its endpoint, what waits to be sent to it, and its end.
- *
- * The endpoint is made when the first message goes to the peer, or came from it (only an endpoint of our own
- * tells when the peer dies). UCX joins the endpoints of both directions into one pair.
+ * ucx_peer.c - one peer: what is in flight with it, what waits to be sent to it, and its end.
  *
  * A peer ends in two steps, since an endpoint cannot be closed from within UCX: broken (UCX reported an error,
- * or the protocol cannot go on), then lost: the endpoint is closed by force, which makes UCX give back all
+ * or the protocol cannot go on), then lost: the endpoints are closed by force, which makes UCX give back all
  * buffers, messages end with FEDRDMA_ERR_RANK_LOST, and the layer above is told; unless the peer said goodbye
  * and nothing was outstanding, which is how a job ends. A lost peer never comes back. */
 #include <assert.h>
@@ -54,6 +51,8 @@ void frd_ucx_op_end(frd_ucx_op *op, int rc)
     assert(op->busy == 0);
     if (op->id != 0)
         frd_slots_remove(op->kind == FRD_UCX_OP_GATHER ? &net->in : &net->out, op->id);
+    if (op->queued)
+        TAILQ_REMOVE(&peer->outbox, op, queue);
     if (op->give_up_ns != 0)
         TAILQ_REMOVE(&net->endings, op, queue);
     TAILQ_REMOVE(receive ? &peer->receives : &peer->sends, op, link);
@@ -124,6 +123,7 @@ void frd_ucx_post(frd_ucx_op *op)
     frd_ucx_peer *const peer = op->peer;
 
     TAILQ_INSERT_TAIL(&peer->outbox, op, queue);
+    op->queued = true;
     frd_ucx_kick(peer);
     if (!peer->net->inside)
         frd_ucx_run_peer(peer);
@@ -144,60 +144,6 @@ void frd_ucx_note(frd_ucx_peer *peer, enum frd_ucx_kind kind, uint64_t id, uint6
     op->wire.id = id;
     op->wire.arg = arg;
     frd_ucx_post(op);
-}
-
-/* ---- its endpoint ---- */
-
-/* UCX is on the stack. */
-static void on_error(void *arg, ucp_ep_h ep, ucs_status_t status)
-{
-    (void)ep;
-    frd_ucx_break(arg, ucs_status_string(status));
-}
-
-static void on_closed(void *request, ucs_status_t status, void *user_data)
-{
-    frd_ucx *const net = user_data;
-
-    (void)status;
-    net->requests--;
-    ucp_request_free(request);
-}
-
-static void connect_peer(frd_ucx_peer *peer)
-{
-    const ucp_ep_params_t params = {
-        .field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS | UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE |
-                      UCP_EP_PARAM_FIELD_ERR_HANDLER,
-        .address = (const ucp_address_t *)peer->address,
-        .err_mode = UCP_ERR_HANDLING_MODE_PEER,
-        .err_handler = { .cb = on_error, .arg = peer },
-    };
-    const ucs_status_t status = ucp_ep_create(peer->net->worker, &params, &peer->ep);
-
-    if (status != UCS_OK) {
-        peer->ep = NULL;
-        frd_ucx_break(peer, ucs_status_string(status));
-    }
-}
-
-void frd_ucx_disconnect(frd_ucx_peer *peer, bool force)
-{
-    const ucp_request_param_t params = {
-        .op_attr_mask =
-            UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_FLAGS,
-        .cb.send = on_closed,
-        .user_data = peer->net,
-        .flags = force ? UCP_EP_CLOSE_FLAG_FORCE : 0,
-    };
-    const ucp_ep_h ep = peer->ep;
-
-    if (ep == NULL)
-        return;
-    peer->ep = NULL;
-    peer->net->requests++; /* before: it may complete within */
-    if (!UCS_PTR_IS_PTR(ucp_ep_close_nbx(ep, &params)))
-        peer->net->requests--;
 }
 
 /* ---- its end ---- */
@@ -254,6 +200,7 @@ static void lose(frd_ucx_peer *peer)
     peer->lost = true;
     while ((op = TAILQ_FIRST(&peer->outbox)) != NULL) {
         TAILQ_REMOVE(&peer->outbox, op, queue);
+        op->queued = false;
         if (op->kind == FRD_UCX_OP_NOTE)
             frd_ucx_op_free(op);
     }
@@ -269,7 +216,7 @@ static void lose(frd_ucx_peer *peer)
 /* Half a window is often enough that the peer seldom runs dry, and rare enough to cost nothing. */
 static bool owes(const frd_ucx_peer *peer)
 {
-    return peer->owed_bytes > 0 && peer->owed_bytes >= peer->net->card->window_bytes / 2;
+    return peer->owed_bytes > 0 && peer->owed_bytes >= peer->net->card.window_bytes / 2;
 }
 
 void frd_ucx_owe(frd_ucx_peer *peer, size_t len)
@@ -294,11 +241,10 @@ void frd_ucx_run_peer(frd_ucx_peer *peer)
     }
     if (peer->withdrew)
         frd_ucx_release_withdrawn(peer);
-    if (peer->ep == NULL && !peer->lost && !peer->broken && !peer->left && !peer->net->closing &&
-        (peer->wanted || !TAILQ_EMPTY(&peer->outbox)))
-        connect_peer(peer);
+    frd_ucx_connect(peer);
     while (usable(peer) && (op = TAILQ_FIRST(&peer->outbox)) != NULL) {
         TAILQ_REMOVE(&peer->outbox, op, queue);
+        op->queued = false;
         frd_ucx_submit(op);
     }
     if (usable(peer) && !peer->net->closing)

@@ -295,6 +295,7 @@ static bool dispatch(frd_ucx_peer *peer, const frd_ucx_wire *wire, void *data, s
         on_gone(peer, wire);
         return true;
     case FRD_UCX_CREDIT:
+    case FRD_UCX_HELLO:
         return true;
     case FRD_UCX_GOODBYE:
         on_goodbye(peer);
@@ -329,10 +330,6 @@ ucs_status_t frd_ucx_on_arrival(void *arg, const void *header, size_t header_byt
     if (peer == NULL) {
         net->env.stat->net_dropped++;
         return UCS_OK;
-    }
-    if (!peer->wanted) {
-        peer->wanted = true;
-        frd_ucx_kick(peer);
     }
     peer->credit_bytes += frd_min_size(wire.credit, peer->window_bytes - peer->credit_bytes);
     if (net->closing && wire.kind != FRD_UCX_GOODBYE)

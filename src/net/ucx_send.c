@@ -48,7 +48,8 @@ static void on_submitted(frd_ucx_op *op, ucs_status_t status)
     peer->net->requests--;
     /* Out of memory loses one message, all else the connection. But what the protocol or half a message
      * waits for may not get lost. */
-    if (status != UCS_OK && (status != UCS_ERR_NO_MEMORY || op->kind != FRD_UCX_OP_SEND))
+    if (status != UCS_OK && op->kind != FRD_UCX_OP_HELLO &&
+        (status != UCS_ERR_NO_MEMORY || op->kind != FRD_UCX_OP_SEND))
         frd_ucx_break(peer, ucs_status_string(status));
     if (op->kind == FRD_UCX_OP_PIECE) {
         peer->pieces--;
@@ -63,6 +64,8 @@ static void on_submitted(frd_ucx_op *op, ucs_status_t status)
         }
         count_out(op, 1);
         return;
+    } else if (op->kind == FRD_UCX_OP_HELLO) {
+        frd_ucx_on_hello(peer, status);
     }
     frd_ucx_op_free(op);
 }
@@ -102,7 +105,7 @@ void frd_ucx_submit(frd_ucx_op *op)
     peer->owed_bytes -= op->wire.credit;
     op->busy++;
     peer->net->requests++;
-    request = ucp_am_send_nbx(peer->ep, 0, &op->wire, sizeof(op->wire), data, len, &param);
+    request = ucp_am_send_nbx(op->kind == FRD_UCX_OP_HELLO ? peer->own : peer->ep, 0, &op->wire, sizeof(op->wire), data, len, &param);
     if (!UCS_PTR_IS_PTR(request))
         on_submitted(op, UCS_PTR_STATUS(request));
 }
@@ -230,8 +233,8 @@ void frd_ucx_cancel(frd_net *base, frd_msg *msg)
     uint64_t id = op->peer_id;
     enum frd_ucx_kind kind = 0;
 
-    if (op->ending) {
-        /* It ends already; only the limit is new. */
+    if (op->ending || op->queued) {
+        /* It ends already, only the limit is new; or nobody has heard of it. */
     } else if (op->kind == FRD_UCX_OP_STREAM) {
         kind = FRD_UCX_GONE;
     } else if (op->kind == FRD_UCX_OP_GATHER) {

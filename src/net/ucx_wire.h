@@ -15,6 +15,7 @@
  *   GONE       none             receiver's                        the sender stops in the middle, or was not there
  *   CREDIT     none                                               only the header's credit
  *   GOODBYE    none                                               the last message: the rank leaves the job
+ *   HELLO      none                                               the first on a connection
  *
  * Ids are slots.h's, of the side named. A header that does not fit is dropped and counted (net_dropped). */
 #ifndef FRD_NET_UCX_WIRE_H
@@ -37,7 +38,8 @@ enum frd_ucx_kind {
     FRD_UCX_WITHDRAW,
     FRD_UCX_GONE,
     FRD_UCX_CREDIT,
-    FRD_UCX_GOODBYE
+    FRD_UCX_GOODBYE,
+    FRD_UCX_HELLO
 };
 
 typedef struct frd_ucx_wire {
@@ -52,12 +54,29 @@ typedef struct frd_ucx_wire {
 } frd_ucx_wire;
 _Static_assert(sizeof(frd_ucx_wire) == 56, "wire format");
 
-/* What a rank tells the others when it starts; UCX's worker address follows. */
+/* One address of a rank's host. */
+typedef struct frd_ucx_place {
+    uint16_t family; /* AF_INET or AF_INET6 */
+    uint16_t prefix; /* bits of its subnet */
+    uint32_t zero;
+    uint8_t address[16]; /* in network order; IPv4: the first 4 */
+} frd_ucx_place;
+_Static_assert(sizeof(frd_ucx_place) == 24, "wire format");
+
+enum { FRD_UCX_PLACES = 16 }; /* more than any host uses for one fabric */
+
+/* What a rank tells the others when it starts. When it connects, its cookie and rank introduce it (as UCX's client
+ * id), so that strangers at the port are turned away. */
 typedef struct frd_ucx_card {
     uint32_t magic;
-    uint32_t address_bytes;
+    uint32_t cookie;       /* random */
     uint64_t window_bytes; /* eager bytes that may wait unreceived at this rank, from each peer */
+    char boot_id[40];      /* names the host, zero padded */
+    uint64_t network;      /* inode of the network namespace */
+    uint32_t port;
+    uint32_t places;
+    frd_ucx_place place[FRD_UCX_PLACES];
 } frd_ucx_card;
-_Static_assert(sizeof(frd_ucx_card) == 16, "wire format");
+_Static_assert(sizeof(frd_ucx_card) == 72 + 24 * FRD_UCX_PLACES, "wire format");
 
 #endif

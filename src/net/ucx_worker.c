@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * ucx_worker.c - UCX's configuration, context and worker, and our card.
+ * ucx_worker.c - UCX's configuration, context, worker and listener.
  *
  * Options come from three places, the later winning: UCX's own variables (UCX_NET_DEVICES and so on: they are
  * the site's word about the machine), the defaults below, and FEDRDMA_UCX_* (FEDRDMA_UCX_TLS=rc,ud). So a
  * UCX_TLS meant for an MPI beside us has no effect here, nor have ours on the MPI. */
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
-#include "base/mem.h"
+#include "base/clock.h"
 #include "net/ucx.h"
 
 static const struct {
@@ -114,8 +116,9 @@ static int open_worker(frd_ucx *net, frd_story *story)
 {
     const ucp_worker_params_t params = {
         /* One thread at a time, but not always the same one (option threads=multiple). */
-        .field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE,
+        .field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE | UCP_WORKER_PARAM_FIELD_CLIENT_ID,
         .thread_mode = UCS_THREAD_MODE_SERIALIZED,
+        .client_id = (uint64_t)net->card.cookie << 32 | (uint32_t)net->env.rank,
     };
     const ucp_am_handler_param_t handler = {
         .field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB |
@@ -132,26 +135,38 @@ static int open_worker(frd_ucx *net, frd_story *story)
     return status == UCS_OK ? FEDRDMA_OK : fail(story, "receive active messages", status);
 }
 
+/* A card knows one port for all addresses of the host. */
+static int open_listener(frd_ucx *net, frd_story *story)
+{
+    struct sockaddr_storage any = { .ss_family = net->card.place[0].family };
+    const ucp_listener_params_t params = {
+        .field_mask = UCP_LISTENER_PARAM_FIELD_SOCK_ADDR | UCP_LISTENER_PARAM_FIELD_CONN_HANDLER,
+        .sockaddr = { .addr = (const struct sockaddr *)&any,
+                      .addrlen = any.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                           : sizeof(struct sockaddr_in) },
+        .conn_handler = { .cb = frd_ucx_on_knock, .arg = net },
+    };
+    ucp_listener_attr_t attr = { .field_mask = UCP_LISTENER_ATTR_FIELD_SOCKADDR };
+    ucs_status_t status = ucp_listener_create(net->worker, &params, &net->listener);
+
+    if (status == UCS_OK)
+        status = ucp_listener_query(net->listener, &attr);
+    if (status != UCS_OK)
+        return fail(story, "listen for connections", status);
+    net->card.port = ntohs(attr.sockaddr.ss_family == AF_INET6
+                               ? ((const struct sockaddr_in6 *)(const void *)&attr.sockaddr)->sin6_port
+                               : ((const struct sockaddr_in *)(const void *)&attr.sockaddr)->sin_port);
+    return FEDRDMA_OK;
+}
+
 static int make_card(frd_ucx *net, frd_story *story)
 {
-    ucp_address_t *address;
-    size_t bytes;
-    ucs_status_t status = ucp_worker_get_address(net->worker, &address, &bytes);
-    int rc = FEDRDMA_OK;
-
-    if (status != UCS_OK)
-        return fail(story, "tell its address", status);
-    net->card = frd_calloc(1, sizeof(*net->card) + bytes);
-    if (net->card == NULL) {
-        rc = frd_fail(story, FEDRDMA_ERR_NOMEM, "%zu bytes for UCX's address", bytes);
-    } else {
-        *net->card = (frd_ucx_card){ .magic = FRD_UCX_MAGIC,
-                                     .address_bytes = (uint32_t)bytes,
-                                     .window_bytes = net->env.conf->eager_credit };
-        memcpy(net->card + 1, address, bytes);
-    }
-    ucp_worker_release_address(net->worker, address);
-    return rc;
+    net->card.magic = FRD_UCX_MAGIC;
+    net->card.window_bytes = net->env.conf->eager_credit;
+    if (getrandom(&net->card.cookie, sizeof(net->card.cookie), GRND_NONBLOCK) !=
+        (ssize_t)sizeof(net->card.cookie))
+        net->card.cookie = (uint32_t)frd_now_ns(); /* it keeps strays away, not attackers */
+    return frd_ucx_place_all(net->env.conf, &net->card, story);
 }
 
 int frd_ucx_worker_open(frd_ucx *net, frd_story *story)
@@ -166,21 +181,24 @@ int frd_ucx_worker_open(frd_ucx *net, frd_story *story)
     if (rc == FEDRDMA_OK)
         rc = choose_large(net, story);
     if (rc == FEDRDMA_OK)
+        rc = make_card(net, story);
+    if (rc == FEDRDMA_OK)
         rc = open_worker(net, story);
     if (rc == FEDRDMA_OK)
-        rc = make_card(net, story);
+        rc = open_listener(net, story);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
 }
 
 void frd_ucx_worker_close(frd_ucx *net)
 {
+    if (net->listener != NULL)
+        ucp_listener_destroy(net->listener);
     if (net->worker != NULL)
         ucp_worker_destroy(net->worker);
     if (net->context != NULL)
         ucp_cleanup(net->context);
-    frd_free(net->card);
+    net->listener = NULL;
     net->worker = NULL;
     net->context = NULL;
-    net->card = NULL;
 }
