@@ -51,7 +51,7 @@ job() {
     log=$(mktemp)
     # shellcheck disable=SC2046
     set -- -n "$ranks" $(layout_arguments "$layout" "$ranks") --timeout "$job_s" "$@"
-    # shellcheck disable=SC2086
+    # shellcheck disable=SC2046,SC2086
     set -- $(printf -- '--env %s ' ${ENVIRONMENT:-MP_NOTHING=1}) "$@"
     arguments=$*
     MP_LAUNCH="$RUN ${arguments%%"$MP"*}" "$RUN" "$@" >"$log" 2>&1
