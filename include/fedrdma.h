@@ -130,7 +130,7 @@ int fedrdma_options_set_oob(fedrdma_options *options, int rank, int size, fedrdm
  * FEDRDMA_ERR_INVALID: bad option or environment value, rank not below size, size 0.
  * FEDRDMA_ERR_UNREACHABLE: nobody answers at the rendezvous, or the port is taken (story: by whom).
  * FEDRDMA_ERR_TIMEOUT: some ranks never came (story: which). FEDRDMA_ERR_REFUSED: another job meets there,
- * or this rank is taken. FEDRDMA_ERR_PROTOCOL: something else listens there. */
+ * or this rank is taken. FEDRDMA_ERR_PROTOCOL: something else listens there, or it says nothing. */
 int fedrdma_init(const fedrdma_options *options, fedrdma_context **context);
 
 /* Leaves the job; collective over the context's ranks. Waits (at most the option finalize_timeout) for the
@@ -188,7 +188,8 @@ typedef enum fedrdma_datatype { FEDRDMA_DATATYPE_TABLE(FEDRDMA_DATATYPE_ENUM_) }
 
 /* X(name, value, text). avg is the sum divided by the number of ranks (integers: truncated towards zero);
  * min and max return a NaN when either value is one; band, bor, bxor take integers only; land, lor and lxor
- * take any type and give 0 or 1. Integer sum and prod wrap around. */
+ * take any type and give 0 or 1. Integer sum and prod wrap around. Over a single value (one rank, rank 0 of a
+ * scan) every operator gives that value as it is. */
 #define FEDRDMA_OP_TABLE(X) \
     X(SUM, 1, "sum") \
     X(AVG, 2, "arithmetic mean over the ranks") \
@@ -248,7 +249,7 @@ int fedrdma_comm_split_silo(fedrdma_comm *comm, fedrdma_comm **newcomm);
 int fedrdma_comm_split_node(fedrdma_comm *comm, fedrdma_comm **newcomm);
 int fedrdma_comm_dup(fedrdma_comm *comm, fedrdma_comm **newcomm);
 
-/* Frees *comm and sets it to NULL; local. The world is freed by fedrdma_finalize only (FEDRDMA_ERR_INVALID).
+/* Frees *comm and sets it to NULL; local; NULL is fine. The world is freed by fedrdma_finalize only (FEDRDMA_ERR_INVALID).
  * FEDRDMA_ERR_BUSY: a request on it is active. */
 int fedrdma_comm_free(fedrdma_comm **comm);
 
@@ -303,7 +304,8 @@ int fedrdma_comm_last_result(const fedrdma_comm *comm, fedrdma_result *result);
  *   FEDRDMA_ERR_CANCELED     fedrdma_cancel here or on another rank
  *   FEDRDMA_ERR_BROKEN       an earlier failure on comm left it unusable (from the starting call)
  * After any error but INVALID the receive buffers' contents are undefined. After TIMEOUT, *_LOST, NET and
- * MISMATCH the communicator is broken, on every rank that can still be told. */
+ * MISMATCH the communicator is broken, on every rank that can still be told; but with the option check=1 a
+ * MISMATCH is found before anything is sent, and leaves it usable. */
 
 /* As send buffer (bcast: not allowed; scatter and scatterv: as receive buffer at the root; gather, gatherv
  * and reduce: at the root only): the data is already where the result goes, as in MPI. */

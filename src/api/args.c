@@ -8,7 +8,9 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/num.h"
 #include "reduce/reduce.h"
 
@@ -176,7 +178,7 @@ static int check_broadcast(struct checker *c)
     if (a->recv == FEDRDMA_IN_PLACE)
         return misplaced(c, "buffer");
     c->out->call.len = bytes;
-    c->recv = (struct side){ "", a->recv, bytes };
+    c->recv = (struct side){ "data", a->recv, bytes };
     return FEDRDMA_OK;
 }
 
@@ -206,6 +208,45 @@ static int check_layout(struct checker *c, const size_t *counts, const size_t *d
     return FEDRDMA_OK;
 }
 
+static int by_offset(const void *a, const void *b)
+{
+    const size_t x = ((const size_t *)a)[0], y = ((const size_t *)b)[0];
+    return x < y ? -1 : x > y;
+}
+
+/* Blocks that are received must lie apart. They mostly come in ascending order, which one pass sees; else they are
+ * sorted, as (offset, length). */
+static int check_apart(struct checker *c, const size_t *offs, const size_t *lens)
+{
+    size_t end = 0;
+    int i = 0;
+
+    for (; i < c->n && (lens[i] == 0 || offs[i] >= end); i++)
+        end = lens[i] > 0 ? offs[i] + lens[i] : end;
+    if (i == c->n)
+        return FEDRDMA_OK;
+
+    size_t *sorted = frd_calloc((size_t)c->n, 2 * sizeof(size_t)), count = 0;
+    if (sorted == NULL)
+        return frd_comm_fail(c->comm, FEDRDMA_ERR_NOMEM, "%s: out of memory", c->name);
+    for (i = 0; i < c->n; i++) {
+        if (lens[i] == 0)
+            continue;
+        sorted[2 * count] = offs[i];
+        sorted[2 * count++ + 1] = lens[i];
+    }
+    qsort(sorted, count, 2 * sizeof(size_t), by_offset);
+    bool apart = true;
+    for (size_t k = 1; k < count; k++)
+        apart = apart && sorted[2 * k - 2] + sorted[2 * k - 1] <= sorted[2 * k];
+    frd_free(sorted);
+    if (apart)
+        return FEDRDMA_OK;
+    return frd_comm_fail(c->comm, FEDRDMA_ERR_INVALID,
+                         "%s: receive blocks overlap; check the displacements, which count elements",
+                         c->name);
+}
+
 static bool is_irregular(int entry)
 {
     return entry == FRD_ENTRY_GATHERV || entry == FRD_ENTRY_SCATTERV ||
@@ -225,8 +266,10 @@ static int blocks_side(struct checker *c, bool sends, struct side *side, size_t 
         side->extent = rc == FEDRDMA_OK ? *own * (size_t)c->n : 0;
         return rc;
     }
-    const int rc = check_layout(c, sends ? a->sendcounts : a->recvcounts, sends ? a->sdispls : a->rdispls,
+    int rc = check_layout(c, sends ? a->sendcounts : a->recvcounts, sends ? a->sdispls : a->rdispls,
                                 type, side->name, offs, lens, &side->extent);
+    if (rc == FEDRDMA_OK && !sends)
+        rc = check_apart(c, offs, lens);
     if (rc != FEDRDMA_OK)
         return rc;
     *own = lens[c->rank];

@@ -103,7 +103,7 @@ int fedrdma_alloc(fedrdma_context *ctx, size_t bytes, void **memory)
     if (ctx == NULL || memory == NULL)
         return fail(ctx, FEDRDMA_ERR_INVALID, "fedrdma_alloc: context or memory is NULL");
     if (bytes > PTRDIFF_MAX)
-        return fail(ctx, FEDRDMA_ERR_INVALID, "fedrdma_alloc: size does not fit the address space");
+        return fail(ctx, FEDRDMA_ERR_NOMEM, "fedrdma_alloc: size does not fit the address space");
     frd_context_enter(ctx);
     story.log = &ctx->log;
     void *start = NULL;

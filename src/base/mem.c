@@ -169,6 +169,21 @@ void frd_pool_put(frd_pool *pool, void *object)
     pool->free_list = object;
 }
 
+void frd_pool_reserve(frd_pool *pool, size_t objects)
+{
+    void *taken = NULL, *object;
+
+    for (size_t i = 0; i < objects && (object = frd_pool_get(pool)) != NULL; i++) {
+        memcpy(object, &taken, sizeof taken); /* a list through their first bytes, as in the pool */
+        taken = object;
+    }
+    while (taken != NULL) {
+        object = taken;
+        memcpy(&taken, object, sizeof taken);
+        frd_pool_put(pool, object);
+    }
+}
+
 void frd_pool_free(frd_pool *pool)
 {
     frd_arena_free(&pool->arena);

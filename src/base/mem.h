@@ -42,6 +42,8 @@ void frd_pool_init(frd_pool *pool, size_t object_bytes);
 /* Not zeroed; NULL when out of memory. */
 void *frd_pool_get(frd_pool *pool);
 void frd_pool_put(frd_pool *pool, void *object);
+/* Makes sure that the next `objects` of them come without an allocation, memory allowing. */
+void frd_pool_reserve(frd_pool *pool, size_t objects);
 /* All objects must be back, or not be used any more. */
 void frd_pool_free(frd_pool *pool);
 

@@ -19,7 +19,10 @@
 
 enum {
     BUCKETS_FIRST = 64, /* small enough for a context that sends nothing */
-    CLASSES = 5         /* 128 B, 512 B, 2 KiB, 8 KiB (the default of conf.eager), 32 KiB */
+    CLASSES = 5,        /* 128 B, 512 B, 2 KiB, 8 KiB (the default of conf.eager), 32 KiB */
+    /* Early messages whose memory is there from the start, of 128 B; half as many in each larger class up to
+     * 8 KiB, 120 KiB in all: a steady run then doesn't allocate when by chance more is early than before. */
+    EARLY_ARRIVALS = 64
 };
 
 typedef struct table {
@@ -217,8 +220,12 @@ int frd_match_create(frd_stat *stat, frd_match_dead_fn *dead, void *arg, frd_mat
     m->dead = dead;
     m->arg = arg;
     frd_pool_init(&m->arrivals, sizeof(arrival));
-    for (unsigned k = 0; k < CLASSES; k++)
+    frd_pool_reserve(&m->arrivals, EARLY_ARRIVALS);
+    for (unsigned k = 0; k < CLASSES; k++) {
         frd_pool_init(&m->data[k], (size_t)128 << 2 * k);
+        if (k < CLASSES - 1)
+            frd_pool_reserve(&m->data[k], EARLY_ARRIVALS >> k);
+    }
     m->posted.mask = m->arrived.mask = BUCKETS_FIRST - 1;
     m->posted.bucket = frd_calloc(BUCKETS_FIRST, sizeof(frd_msg *));
     m->arrived.bucket = frd_calloc(BUCKETS_FIRST, sizeof(frd_msg *));

@@ -133,6 +133,14 @@ static void bad_places(seat *s)
     EXPECT_REFUSED(fedrdma_alltoall(a, COUNT, F32, a, COUNT, F32, w), w, "overlap");
     EXPECT_REFUSED(fedrdma_scan(a, a, COUNT, F32, SUM, w), w, "overlap");
     EXPECT_REFUSED(fedrdma_reduce_scatter_block(a, a + 1, 2, F32, SUM, w), w, "overlap");
+    for (int backwards = 0; backwards < 2; backwards++) { /* received blocks that share an element */
+        size_t counts[RANKS], displs[RANKS];
+        for (size_t i = 0; i < RANKS; i++) {
+            counts[i] = 2;
+            displs[backwards ? RANKS - 1 - i : i] = 2 * i - (i == RANKS - 1);
+        }
+        EXPECT_REFUSED(fedrdma_allgatherv(a, 2, F32, b, counts, displs, F32, w), w, "blocks overlap");
+    }
     EXPECT_REFUSED(fedrdma_allreduce(a, FEDRDMA_IN_PLACE, COUNT, F32, SUM, w), w, "IN_PLACE");
     EXPECT_REFUSED(fedrdma_allreduce(FEDRDMA_IN_PLACE, FEDRDMA_IN_PLACE, COUNT, F32, SUM, w), w, "IN_PLACE");
     EXPECT_REFUSED(fedrdma_broadcast(FEDRDMA_IN_PLACE, COUNT, F32, 0, w), w, "IN_PLACE");
