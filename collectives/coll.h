@@ -85,7 +85,7 @@ enum frd_algo_flags {
     X(ALLREDUCE, allreduce, rabenseifner, 0, "recursive halving and doubling: 2 log n steps; 2L(n-1)/n") \
     X(ALLREDUCE, allreduce, reduce_bcast, 0, "binomial reduce and broadcast: 2 log n steps; L log n") \
     X(REDUCE, reduce, binomial, 0, "binomial tree: log n steps; L") \
-    X(REDUCE, reduce, rabenseifner, 0, "recursive halving and gather: 2 log n steps; L(n-1)/n") \
+    X(REDUCE, reduce, rabenseifner, 0, "recursive halving, gather: 2 log n steps; L(n-1)/n + L/2") \
     X(REDUCE, reduce, chain, 0, "two chains that meet at the root, for fragments: n-1 steps; L") \
     X(REDUCE, reduce, linear, 0, "the root receives all: 1 step of n-1 receives; L") \
     X(BROADCAST, broadcast, binomial, 0, "binomial tree: log n steps; L log n") \

@@ -6,7 +6,7 @@
  *
  *     steps    log n, and 2 more unless n is a power of two
  *     bytes    L(n-1)/n by the busiest rank; L unless n is a power of two
- *     scratch  L, and L more unless n is a power of two; and L where blocks don't lie side by side
+ *     scratch  L, and 2L more unless n is a power of two; and L where blocks don't lie side by side
  *     order    changed: far ranks are combined first
  *
  * Thakur, Rabenseifner, Gropp, 2005. */
