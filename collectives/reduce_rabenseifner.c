@@ -6,8 +6,7 @@
  * done. A root that sits out of the fold is spoken for by its partner until the end.
  *
  *     steps    2 log n, and 2 more unless n is a power of two
- *     bytes    L(n-1)/n + L/2 sent by the busiest rank, 2L(n-1)/n received by the root; and L more unless n is
- *              a power of two
+ *     bytes    L(n-1)/n + L/2 by the busiest rank, and L more unless n is a power of two
  *     scratch  2L, and L more unless n is a power of two
  *     order    kept
  *

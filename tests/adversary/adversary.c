@@ -17,6 +17,9 @@
 #define ORDERS 3          /* runs of each case; more cases find more than more orders */
 #define SHOWN_MAX 20      /* failures that are described */
 
+static const char usage[] = "usage: adversary [--seed S] [--cases N] [--case I] [--algo collective:name] "
+                            "[--stop]";
+
 typedef struct options {
     uint64_t seed, cases, only; /* only: UINT64_MAX for all */
     const char *algo;           /* NULL: all */
@@ -188,9 +191,12 @@ int main(int argc, char **argv)
     uint64_t tried = 0, failed = 0;
     static trial t;
 
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        puts(usage);
+        return 0;
+    }
     if (!parse(argc, argv, &o)) {
-        fprintf(stderr,
-                "usage: adversary [--seed S] [--cases N] [--case I] [--algo collective:name] [--stop]\n");
+        fprintf(stderr, "%s\n", usage);
         return 2;
     }
     printf("adversary: seed %" PRIu64 "\n", o.seed);
