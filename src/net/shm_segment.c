@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "topo/topo.h"
 
 enum {
     PAGE = 4096, /* alignment within the segment; larger pages only waste less */
@@ -31,17 +32,17 @@ static uint64_t hash_text(const char *text)
     return h;
 }
 
-/* Two ranks of one node have the same; conf.node says what a node is, else the host and the user. */
+/* Two ranks of one node have the same; conf.node says what a node is, else the host. Another user's
+ * descriptors can't be opened. */
 static void identify_node(const frd_conf *conf, frd_shm_card *card)
 {
-    char host[256] = "", text[512];
+    char host[FRD_TOPO_IDENTITY_MAX], text[512];
 
-    (void)gethostname(host, sizeof(host) - 1);
+    frd_topo_node_identity(host, sizeof(host));
     if (conf->node[0] != '\0')
         snprintf(text, sizeof(text), "node %s", conf->node);
     else
-        snprintf(text, sizeof(text), "host %s user %u boot %s", host, (unsigned)geteuid(),
-                 card->process.boot_id);
+        snprintf(text, sizeof(text), "host %s user %u", host, (unsigned)geteuid());
     card->node_hash = hash_text(text);
     snprintf(card->node, sizeof(card->node), "%.*s", FRD_SHM_NODE_MAX - 1, text);
 }

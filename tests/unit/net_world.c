@@ -209,7 +209,12 @@ void world_run(world *w)
     rank *const ranks = calloc(WORLD_MAX, sizeof(*ranks));
     pthread_t thread[WORLD_MAX];
     const char *const seed = getenv("FEDRDMA_TEST_SEED");
+    const char *const only = getenv("FEDRDMA_TEST_TRANSPORTS");
 
+    if (only != NULL && strcmp(only, w->transports) != 0) {
+        free(ranks);
+        return;
+    }
     if (seed != NULL)
         w->seed = (unsigned)strtoul(seed, NULL, 10);
     current_seed = w->seed;

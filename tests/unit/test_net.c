@@ -341,6 +341,9 @@ static void steady_body(rank *r)
         world_barrier(r);
     }
     REQUIRE(frd_mem_allocations() == allocations);
+    /* Credit came back: only what is too long for eager went otherwise. */
+    if (r->conf.eager == 8192 && r->conf.eager_credit > 0 && strcmp(r->world->transports, "shm") == 0)
+        REQUIRE(r->stat.shm_direct_bytes == ROUNDS * (30000 + (1 << 18)));
     world_barrier(r);
     free(buf);
 }
