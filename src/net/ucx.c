@@ -219,9 +219,13 @@ static bool all_said_goodbye(const frd_ucx *net)
     return net->requests == 0;
 }
 
-static bool all_sent(const frd_ucx *net)
+static bool all_parted(const frd_ucx *net)
 {
-    return net->requests == 0;
+    bool all = true;
+
+    for (int i = 0; i < net->env.size; i++)
+        all = (net->peer[i] == NULL || frd_ucx_parted(net->peer[i], false)) && all;
+    return all;
 }
 
 /* Messages still in flight are dropped: their owner may free the buffers as soon as close() returns. */
@@ -236,7 +240,7 @@ static void drop_messages(frd_ucx_peer *peer)
         busy = busy || op->busy > 0;
     }
     if (busy)
-        frd_ucx_disconnect(peer, true);
+        frd_ucx_disconnect(peer);
 }
 
 /* A goodbye to every peer that we have an endpoint to, theirs awaited: a connection that is closed with bytes
@@ -260,9 +264,13 @@ static void ucx_close(frd_net *base)
     drive(net, all_said_goodbye);
     for (int i = 0; i < net->env.size; i++) {
         if (net->peer[i] != NULL)
-            frd_ucx_disconnect(net->peer[i], net->peer[i]->broken);
+            frd_ucx_part(net->peer[i]);
     }
-    drive(net, all_sent);
+    drive(net, all_parted);
+    for (int i = 0; i < net->env.size; i++) {
+        if (net->peer[i] != NULL)
+            frd_ucx_parted(net->peer[i], true);
+    }
     discard(net);
     frd_ucx_log_leave(outer);
 }

@@ -70,6 +70,7 @@ struct frd_ucx_peer {
     frd_ucx_card card;
     ucp_ep_h ep;            /* the one of the next two that we send on, for good; NULL: none is up */
     ucp_ep_h own, accepted; /* endpoints that we connected, that the peer connected */
+    ucs_status_ptr_t parting[2]; /* UCX's requests to close them */
     ucp_conn_request_h knock; /* the peer connects; not looked at yet */
     int tried;              /* candidates of ucx_place.c */
     bool own_up, own_failed;
@@ -167,8 +168,12 @@ void frd_ucx_connect(frd_ucx_peer *peer);
 void frd_ucx_on_hello(frd_ucx_peer *peer, ucs_status_t status);
 /* UCX's: somebody connects. */
 void frd_ucx_on_knock(ucp_conn_request_h request, void *arg);
-/* Closes the endpoints: by force at once, else when everything sent is out (requests of net->requests). */
-void frd_ucx_disconnect(frd_ucx_peer *peer, bool force);
+/* Closes the endpoints at once, by force. */
+void frd_ucx_disconnect(frd_ucx_peer *peer);
+/* Closes them when everything sent is out, and asks whether that is done. Before the worker is destroyed, one
+ * must have given up what is not: UCX insists. */
+void frd_ucx_part(frd_ucx_peer *peer);
+bool frd_ucx_parted(frd_ucx_peer *peer, bool give_up);
 
 /* ---- ucx_send.c ---- */
 void frd_ucx_send(frd_net *base, frd_msg *msg);

@@ -26,39 +26,60 @@ static void on_error(void *arg, ucp_ep_h ep, ucs_status_t status)
         frd_ucx_break(peer, ucs_status_string(status));
 }
 
-static void on_closed(void *request, ucs_status_t status, void *user_data)
-{
-    frd_ucx *const net = user_data;
-
-    (void)status;
-    net->requests--;
-    ucp_request_free(request);
-}
-
-static void close_endpoint(frd_ucx *net, ucp_ep_h *at, bool force)
+static void close_endpoint(ucp_ep_h *ep, bool force, ucs_status_ptr_t *request)
 {
     const ucp_request_param_t params = {
-        .op_attr_mask =
-            UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_FLAGS,
-        .cb.send = on_closed,
-        .user_data = net,
+        .op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS,
         .flags = force ? UCP_EP_CLOSE_FLAG_FORCE : 0,
     };
-    const ucp_ep_h ep = *at;
 
-    if (ep == NULL)
+    if (*ep == NULL)
         return;
-    *at = NULL;
-    net->requests++; /* before: it may complete within */
-    if (!UCS_PTR_IS_PTR(ucp_ep_close_nbx(ep, &params)))
-        net->requests--;
+    *request = ucp_ep_close_nbx(*ep, &params);
+    if (!UCS_PTR_IS_PTR(*request))
+        *request = NULL;
+    *ep = NULL;
 }
 
-void frd_ucx_disconnect(frd_ucx_peer *peer, bool force)
+/* At once: UCX gives back all buffers, in its next calls of progress. */
+static void cut(ucp_ep_h *ep)
+{
+    ucs_status_ptr_t request = NULL;
+
+    close_endpoint(ep, true, &request);
+    if (request != NULL)
+        ucp_request_free(request); /* it ends by itself */
+}
+
+void frd_ucx_disconnect(frd_ucx_peer *peer)
 {
     peer->ep = NULL;
-    close_endpoint(peer->net, &peer->own, force);
-    close_endpoint(peer->net, &peer->accepted, force);
+    cut(&peer->own);
+    cut(&peer->accepted);
+}
+
+void frd_ucx_part(frd_ucx_peer *peer)
+{
+    peer->ep = NULL;
+    close_endpoint(&peer->own, false, &peer->parting[0]);
+    close_endpoint(&peer->accepted, false, &peer->parting[1]);
+}
+
+bool frd_ucx_parted(frd_ucx_peer *peer, bool give_up)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < 2; i++) {
+        if (peer->parting[i] == NULL)
+            continue;
+        if (give_up || ucp_request_check_status(peer->parting[i]) != UCS_INPROGRESS) {
+            ucp_request_free(peer->parting[i]);
+            peer->parting[i] = NULL;
+        } else {
+            all = false;
+        }
+    }
+    return all;
 }
 
 /* ---- being connected to ---- */
@@ -156,7 +177,7 @@ void frd_ucx_connect(frd_ucx_peer *peer)
     if (peer->knock != NULL)
         let_in(peer);
     if (peer->own_failed && peer->own != NULL)
-        close_endpoint(peer->net, &peer->own, true);
+        cut(&peer->own);
     if (peer->ep != NULL || peer->own != NULL || peer->lost || peer->broken || peer->net->closing ||
         TAILQ_EMPTY(&peer->outbox))
         return;

@@ -206,7 +206,7 @@ static void lose(frd_ucx_peer *peer)
     }
     end_all(&peer->sends);
     end_all(&peer->receives);
-    frd_ucx_disconnect(peer, true);
+    frd_ucx_disconnect(peer);
     if (missed)
         frd_ucx_report(peer, peer->left ? left_text : peer->why);
 }

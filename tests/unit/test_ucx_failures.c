@@ -166,10 +166,10 @@ static void stop_in_the_middle(rank *r, int signal)
             step(r, 1000);
         kill(getpid(), signal);
     }
-    while (signal == SIGKILL ? r->lost[1] == 0 : notes[0].dones == 0 && notes[1].dones == 0)
+    while (signal == SIGKILL && r->lost[1] == 0)
         step(r, 5000);
-    for (int k = 0; signal == SIGSTOP && k < 100; k++)
-        step(r, 1); /* until the sockets are full */
+    for (uint64_t start = frd_now_ns(); signal == SIGSTOP && frd_now_ns() - start < FRD_NS_PER_S;)
+        step(r, 100); /* until it has stopped, and the sockets are full */
     for (uint32_t i = 0; i < 2 * HALF; i++)
         cancel(r, &notes[i]);
     wait_notes(r, notes, 2 * HALF);
