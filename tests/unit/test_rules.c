@@ -298,6 +298,26 @@ START_TEST(a_wrong_algorithm_is_refused)
 }
 END_TEST
 
+/* The rounds of the pairwise exchange follow each other only because of its tokens. */
+START_TEST(pairwise_receives_few_at_a_time)
+{
+    static const int peer[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+    const frd_group g = { .size = 12, .rank = 5, .peer = peer };
+    const frd_call call = { .coll = FRD_COLL_ALLTOALL, .type = FEDRDMA_F32, .len = 40, .stride = 40 };
+    frd_story story = { 0 };
+    frd_graph *graph;
+    int ready = 0;
+
+    ck_assert_int_eq(frd_coll_record(algo_called("alltoall", "pairwise"), &call, &g, &story, &graph),
+                     FEDRDMA_OK);
+    for (uint32_t i = 0; i < graph->nroots; i++)
+        ready += graph->steps[graph->roots[i]].kind == FRD_STEP_RECV;
+    ck_assert_int_eq(ready, 4);
+    ck_assert_uint_eq(graph->nrecvs, 11);
+    frd_graph_destroy(graph);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rules");
@@ -316,6 +336,7 @@ int main(void)
     tcase_add_test(tests, many_rules);
     tcase_add_test(tests, lines_are_rules);
     tcase_add_test(tests, a_wrong_algorithm_is_refused);
+    tcase_add_test(tests, pairwise_receives_few_at_a_time);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
