@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "net/ucx.h"
+#include "net/ucx_parts.h"
 
 /* How long close() waits for the peers' goodbyes, and then for the last bytes to leave. Leaving is collective, so
  * the goodbyes are on their way; this bounds the wait for ranks that died or hang. */
@@ -94,20 +94,22 @@ static int ucx_connect(frd_net *base, int rank, const void *card, size_t card_by
                        frd_story *story)
 {
     frd_ucx *const net = (frd_ucx *)base;
-    const frd_ucx_card *const its = card;
+    frd_ucx_card its;
     frd_ucx_peer *peer;
 
     *reach = false;
-    if (card_bytes < sizeof(*its) || its->magic != FRD_UCX_MAGIC || its->places > FRD_UCX_PLACES ||
-        its->port > UINT16_MAX)
+    if (card_bytes < sizeof(its))
+        return FEDRDMA_OK;
+    memcpy(&its, card, sizeof(its));
+    if (its.magic != FRD_UCX_MAGIC || its.places > FRD_UCX_PLACES || its.port > UINT16_MAX)
         return FEDRDMA_OK; /* another version, or another byte order */
     peer = frd_calloc(1, sizeof(*peer));
     if (peer == NULL)
         return frd_fail(story, FEDRDMA_ERR_NOMEM, "rank %d's UCX address", rank);
-    peer->card = *its;
+    peer->card = its;
     peer->net = net;
     peer->rank = rank;
-    peer->window_bytes = peer->credit_bytes = its->window_bytes;
+    peer->window_bytes = peer->credit_bytes = its.window_bytes;
     TAILQ_INIT(&peer->sends);
     TAILQ_INIT(&peer->receives);
     TAILQ_INIT(&peer->offers);

@@ -13,7 +13,7 @@
  * 1 of 2400: a peer that dies between connect() and the first send() on it. */
 #include <stdio.h>
 
-#include "net/ucx.h"
+#include "net/ucx_parts.h"
 
 /* UCX is on the stack. */
 static void on_error(void *arg, ucp_ep_h ep, ucs_status_t status)
@@ -90,10 +90,11 @@ void frd_ucx_on_knock(ucp_conn_request_h request, void *arg)
     ucp_conn_request_attr_t attr = { .field_mask = UCP_CONN_REQUEST_ATTR_FIELD_CLIENT_ID };
     frd_ucx_peer *peer = NULL;
 
-    if (ucp_conn_request_query(request, &attr) == UCS_OK && (uint32_t)attr.client_id < (uint32_t)net->env.size)
+    if (ucp_conn_request_query(request, &attr) == UCS_OK &&
+        (uint32_t)attr.client_id < (uint32_t)net->env.size)
         peer = net->peer[(uint32_t)attr.client_id];
-    if (peer == NULL || peer->card.cookie != attr.client_id >> 32 || peer->lost || peer->broken || peer->knock != NULL || peer->accepted != NULL ||
-        net->closing) {
+    if (peer == NULL || peer->card.cookie != attr.client_id >> 32 || peer->lost || peer->broken ||
+        peer->knock != NULL || peer->accepted != NULL || net->closing) {
         net->env.stat->net_dropped++;
         ucp_listener_reject(net->listener, request);
         return;

@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 
 #include "base/mem.h"
-#include "net/ucx.h"
+#include "net/ucx_parts.h"
 
 /* Registered memory cannot be paged out, which is what the usual refusal is about. */
 static int refused(frd_story *story, size_t bytes, ucs_status_t status)

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "net/ucx.h"
+#include "net/ucx_parts.h"
 
 static const char left_text[] = "it has left the job";
 

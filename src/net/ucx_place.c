@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 #include "net/process.h"
-#include "net/ucx.h"
+#include "net/ucx_parts.h"
 
 static uint16_t prefix_of(const struct sockaddr *mask, size_t offset, size_t bytes)
 {

@@ -15,7 +15,7 @@
  *
  * What cannot be kept away: UCX_* variables and a ucx.conf in the working directory are read by libucs itself,
  * and the first registration of memory with a real NIC puts hooks on munmap and its like. */
-#include "net/ucx.h"
+#include "net/ucx_parts.h"
 
 #include <dlfcn.h>
 #include <pthread.h>

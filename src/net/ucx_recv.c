@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
-#include "net/ucx.h"
+#include "net/ucx_parts.h"
 
 /* ---- eager ---- */
 

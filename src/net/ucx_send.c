@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
-#include "net/ucx.h"
+#include "net/ucx_parts.h"
 
 enum {
     /* One TCP segment of UCX's as set in ucx_worker.c, less room for the headers. */
@@ -105,7 +105,8 @@ void frd_ucx_submit(frd_ucx_op *op)
     peer->owed_bytes -= op->wire.credit;
     op->busy++;
     peer->net->requests++;
-    request = ucp_am_send_nbx(op->kind == FRD_UCX_OP_HELLO ? peer->own : peer->ep, 0, &op->wire, sizeof(op->wire), data, len, &param);
+    request = ucp_am_send_nbx(op->kind == FRD_UCX_OP_HELLO ? peer->own : peer->ep, 0, &op->wire,
+                              sizeof(op->wire), data, len, &param);
     if (!UCS_PTR_IS_PTR(request))
         on_submitted(op, UCS_PTR_STATUS(request));
 }

@@ -13,7 +13,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
-#include "net/ucx.h"
+#include "net/ucx_parts.h"
 
 static const struct {
     const char *variable, *name, *value;
