@@ -56,6 +56,8 @@ int bench_run(bench *b);
 void bench_release(bench *b);
 
 int bench_barrier(bench *b);
+/* The greatest of all ranks' values, on every rank. */
+int bench_greatest(bench *b, double *value);
 /* `bytes` from every rank to rank 0, in rank order. */
 int bench_collect(bench *b, const void *mine, void *all, size_t bytes);
 

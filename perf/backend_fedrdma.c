@@ -170,6 +170,11 @@ int bench_barrier(bench *b)
     return fedrdma_barrier(b->world);
 }
 
+int bench_greatest(bench *b, double *value)
+{
+    return fedrdma_allreduce(FEDRDMA_IN_PLACE, value, 1, FEDRDMA_F64, FEDRDMA_MAX, b->world);
+}
+
 int bench_collect(bench *b, const void *mine, void *all, size_t bytes)
 {
     return fedrdma_gather(mine, bytes, FEDRDMA_U8, all, bytes, FEDRDMA_U8, 0, b->world);

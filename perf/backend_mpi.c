@@ -274,6 +274,12 @@ int bench_barrier(bench *b)
     return MPI_Barrier(MPI_COMM_WORLD);
 }
 
+int bench_greatest(bench *b, double *value)
+{
+    (void)b;
+    return MPI_Allreduce(MPI_IN_PLACE, value, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+}
+
 int bench_collect(bench *b, const void *mine, void *all, size_t bytes)
 {
     (void)b;

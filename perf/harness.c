@@ -15,7 +15,10 @@
 /* Enough samples for a stable median without a size taking much more than a second on a slow machine. */
 enum { SMALL_BYTES = 8 << 10, SMALL_RUNS = 1000, MEDIUM_BYTES = 1 << 20, MEDIUM_RUNS = 200, LARGE_RUNS = 20 };
 
-/* What the timed loops of one rank cost, summed over the sizes; sent to rank 0 as it is. */
+/* Under a limit of time: calls that tell how long one takes, and the fewest that still make a median. */
+enum { TRIAL_RUNS = 5, FEWEST_RUNS = 5 };
+
+/* What timed loops of one rank cost: of one size, or of all; sent to rank 0 as it is. */
 typedef struct cost {
     double wall_s, cpu_s;
     uint64_t allocations, switches; /* involuntary context switches */
@@ -86,7 +89,40 @@ static long runs_for(const bench_options *o, size_t bytes)
     return bytes <= SMALL_BYTES ? SMALL_RUNS : bytes <= MEDIUM_BYTES ? MEDIUM_RUNS : LARGE_RUNS;
 }
 
-static int timed_loop(run *r, bench_case *c, long runs, double *samples)
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Lowers `runs` to what the limit of time allows: the same on all ranks. */
+static int fit_into_limit(run *r, bench_case *c, long *runs)
+{
+    double took_us[TRIAL_RUNS], call_us, each_s;
+
+    if (r->options.limit_s <= 0)
+        return 0;
+    for (int i = 0; i < TRIAL_RUNS; i++) {
+        double start = now_us();
+        int rc = one_call(r, c, &call_us);
+        if (rc != 0)
+            return rc;
+        took_us[i] = now_us() - start; /* with its barrier */
+    }
+    qsort(took_us, TRIAL_RUNS, sizeof took_us[0], ascending);
+    each_s = took_us[TRIAL_RUNS / 2] * 1e-6; /* a rank that lost its core once doesn't count */
+    int rc = bench_greatest(r->b, &each_s);
+    if (rc != 0)
+        return failed(r, "agreeing on the number of calls", rc);
+    if (each_s * (double)*runs > r->options.limit_s) {
+        long few = (long)(r->options.limit_s / each_s);
+        *runs = few > FEWEST_RUNS ? few : *runs < FEWEST_RUNS ? *runs : FEWEST_RUNS;
+    }
+    return 0;
+}
+
+/* Warms up, then takes `runs` samples. */
+static int timed_loop(run *r, bench_case *c, long runs, double *samples, cost *used)
 {
     long warmup = r->options.warmup >= 0 ? r->options.warmup : runs / 10 + 2;
     cost before, after;
@@ -104,17 +140,13 @@ static int timed_loop(run *r, bench_case *c, long runs, double *samples)
             return rc;
     }
     spent(&after, r->b);
-    r->cost.wall_s += after.wall_s - before.wall_s;
-    r->cost.cpu_s += after.cpu_s - before.cpu_s;
-    r->cost.switches += after.switches - before.switches;
-    r->cost.allocations += after.allocations - before.allocations;
+    *used = (cost){ after.wall_s - before.wall_s, after.cpu_s - before.cpu_s,
+                    after.allocations - before.allocations, after.switches - before.switches };
+    r->cost.wall_s += used->wall_s;
+    r->cost.cpu_s += used->cpu_s;
+    r->cost.switches += used->switches;
+    r->cost.allocations += used->allocations;
     return 0;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 /* samples[rank][iteration]; means[] has room for one of each iteration. */
@@ -140,24 +172,52 @@ static row statistics(const double *samples, int size, long runs, double *means)
     return s;
 }
 
-static void print_row(const run *r, size_t bytes, const row *s, long runs)
+/* Cores that each rank had, on average. */
+static double mean_share(const run *r, const cost *all)
+{
+    double sum = 0;
+
+    for (int i = 0; i < r->size; i++)
+        sum += all[i].wall_s > 0 ? all[i].cpu_s / all[i].wall_s : 0;
+    return sum / r->size;
+}
+
+static void print_row(const run *r, size_t bytes, const row *s, long runs, const cost *all)
 {
     if (r->options.csv)
-        printf("%zu,%.3f,%.3f,%.3f,%.3f,%ld\n", bytes, s->avg_us, s->min_us, s->max_us, s->median_us, runs);
+        printf("%zu,%.3f,%.3f,%.3f,%.3f,%ld,%.2f\n", bytes, s->avg_us, s->min_us, s->max_us, s->median_us,
+               runs, mean_share(r, all));
     else
         printf("%-12zu %12.2f %12.2f %12.2f %12.2f %12ld\n", bytes, s->avg_us, s->min_us, s->max_us,
                s->median_us, runs);
     fflush(stdout);
 }
 
+/* All ranks' samples and costs, on rank 0. `all` has room for one rank more: statistics' means. */
+static int collect(run *r, size_t bytes, long runs, const double *mine, double *all, const cost *used)
+{
+    cost *costs = calloc((size_t)r->size, sizeof *costs);
+    int rc = costs == NULL ? BENCH_UNSUPPORTED : bench_collect(r->b, mine, all, (size_t)runs * sizeof *mine);
+
+    if (rc == 0)
+        rc = bench_collect(r->b, used, costs, sizeof *costs);
+    if (rc != 0)
+        failed(r, "collecting samples", rc);
+    if (rc == 0 && r->rank == 0) {
+        row s = statistics(all, r->size, runs, all + (size_t)r->size * (size_t)runs);
+        print_row(r, bytes, &s, runs, costs);
+    }
+    free(costs);
+    return rc;
+}
+
 static int one_size(run *r, size_t bytes)
 {
     long runs = runs_for(&r->options, bytes);
-    size_t per_rank = (size_t)runs * sizeof(double);
     double *mine = calloc((size_t)runs, sizeof *mine);
-    double *all =
-        calloc((size_t)(r->rank == 0 ? r->size : 1) + 1, per_rank); /* one more: statistics' means */
+    double *all = calloc((size_t)(r->rank == 0 ? r->size : 1) + 1, (size_t)runs * sizeof *all);
     bench_case *c = NULL;
+    cost used;
     int rc;
 
     if (mine == NULL || all == NULL) {
@@ -169,16 +229,11 @@ static int one_size(run *r, size_t bytes)
         failed(r, "preparing", rc);
         goto out;
     }
-    rc = timed_loop(r, c, runs, mine);
-    if (rc != 0)
-        goto out;
-    rc = bench_collect(r->b, mine, all, per_rank);
-    if (rc != 0)
-        failed(r, "collecting samples", rc);
-    if (rc == 0 && r->rank == 0) {
-        row s = statistics(all, r->size, runs, all + (size_t)r->size * (size_t)runs);
-        print_row(r, bytes, &s, runs);
-    }
+    rc = fit_into_limit(r, c, &runs);
+    if (rc == 0)
+        rc = timed_loop(r, c, runs, mine, &used);
+    if (rc == 0)
+        rc = collect(r, bytes, runs, mine, all, &used);
 out:
     bench_case_destroy(r->b, c);
     free(all);
@@ -208,7 +263,7 @@ static void print_header(const run *r, const probe_result *probe, int argc, char
     probe_describe(probe, text, sizeof text);
     printf("# before: %s\n", text);
     if (o->csv)
-        printf("size_bytes,avg_us,min_us,max_us,median_us,iterations\n");
+        printf("size_bytes,avg_us,min_us,max_us,median_us,iterations,cpu_share\n");
     else
         printf("# %-10s %12s %12s %12s %12s %12s\n", "Size", "Avg(us)", "Min(us)", "Max(us)", "Median(us)",
                "Iterations");
@@ -218,18 +273,17 @@ static void print_header(const run *r, const probe_result *probe, int argc, char
 /* `all` holds every rank's cost. */
 static void print_cost(const run *r, const cost *all)
 {
-    double least = 0, sum = 0;
+    double least = 0;
     uint64_t allocations = 0, switches = 0;
 
     for (int i = 0; i < r->size; i++) {
         double got = all[i].wall_s > 0 ? all[i].cpu_s / all[i].wall_s : 0;
-        sum += got;
         least = i == 0 || got < least ? got : least;
         allocations += all[i].allocations;
         switches += all[i].switches;
     }
     printf("# CPU share got: %.2f of a core per rank (least %.2f), %llu involuntary switches\n",
-           sum / r->size, least, (unsigned long long)switches);
+           mean_share(r, all), least, (unsigned long long)switches);
     if (bench_allocations(r->b) != UINT64_MAX)
         printf("# allocations in the timed loop: %llu\n", (unsigned long long)allocations);
 }
@@ -263,19 +317,23 @@ static int rank_of_launcher(void)
 static int all_sizes(run *r)
 {
     const bench_options *o = &r->options;
-    size_t smallest = mp_type_bytes(o->type), bytes = o->min_bytes > smallest ? o->min_bytes : smallest;
 
     if (r->collective == BENCH_BARRIER)
         return one_size(r, 0);
-    for (; bytes <= o->max_bytes; bytes *= 2) {
-        if (bench_case_memory(r->b, r->collective, o, bytes) > o->memory_bytes) {
+    for (int i = 0; i < o->nsizes; i++) {
+        if (o->sizes[i] < mp_type_bytes(o->type)) {
             if (r->rank == 0)
-                printf("# sizes from %zu left out: a rank would need more than %zu MiB (see -M)\n", bytes,
-                       o->memory_bytes >> 20);
-            return 0;
+                printf("# size %zu left out: less than one %s\n", o->sizes[i], mp_type_name(o->type));
+            continue;
         }
-        int rc = one_size(r, bytes);
-        if (rc != 0 || bytes > SIZE_MAX / 2)
+        if (bench_case_memory(r->b, r->collective, o, o->sizes[i]) > o->memory_bytes) {
+            if (r->rank == 0)
+                printf("# size %zu left out: a rank would need more than %zu MiB (see -M)\n", o->sizes[i],
+                       o->memory_bytes >> 20);
+            continue;
+        }
+        int rc = one_size(r, o->sizes[i]);
+        if (rc != 0)
             return rc;
     }
     return 0;

@@ -11,6 +11,8 @@
  * - Min, Max: the smallest and the largest mean that a rank saw (OSU's "Min" and "Max Latency");
  * - Median: over the iterations, of the mean over ranks; as Avg, but a descheduled rank doesn't move it.
  *
+ * With a limit of time, a size whose calls are slow gets fewer of them; all ranks agree on the number.
+ *
  * Size is in bytes: the whole vector for allreduce, reduce, broadcast and reduce_scatter, one rank's part for
  * gather, scatter, allgather and alltoall. */
 #ifndef PERF_HARNESS_H
@@ -21,9 +23,13 @@
 
 #include "perf/backend.h"
 
+enum { BENCH_MAX_SIZES = 64 };
+
 typedef struct bench_options {
-    size_t min_bytes, max_bytes, memory_bytes;
+    size_t sizes[BENCH_MAX_SIZES], memory_bytes;
+    int nsizes;
     long iterations, warmup; /* -1: by size */
+    double limit_s;          /* of one size, about; 0: none */
     int type, op;
     bool check, shared, csv, persistent, pin;
 } bench_options;

@@ -17,10 +17,11 @@ static const char help[] =
     "Times the collective %s over a range of message sizes and prints a table in the\n"
     "format of the OSU microbenchmarks: mean, fastest rank's mean, slowest rank's mean, and median.\n"
     "\n"
-    "  -m, --message-size MIN:MAX  sizes in bytes, doubling from MIN; k, m, g are 1024-based; MIN: and :MAX\n"
-    "                              leave the other as it is, one number is both (default 4:64m)\n"
+    "  -m, --message-size SIZES    MIN:MAX doubles from MIN, in bytes; k, m, g are 1024-based; MIN: and :MAX\n"
+    "                              leave the other as it is; or a list: 8,1k,64m (default 4:64m)\n"
     "  -i, --iterations N          timed calls a size (default 1000 up to 8k, 200 up to 1m, else 20)\n"
     "  -x, --warmup N              calls before them (default a tenth of that)\n"
+    "  -T, --time SECONDS          about so long for a size: fewer calls when they are slow (default no limit)\n"
     "  -c, --validate              compare every result with a reference, outside the timed part\n"
     "  -t, --type TYPE             i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16 f32 f64 (default f32)\n"
     "  -o, --op OP                 sum avg prod min max band bor bxor land lor lxor (default sum)\n"
@@ -39,6 +40,7 @@ static const struct option longs[] = {
     { "message-size", required_argument, NULL, 'm' },
     { "iterations", required_argument, NULL, 'i' },
     { "warmup", required_argument, NULL, 'x' },
+    { "time", required_argument, NULL, 'T' },
     { "validate", no_argument, NULL, 'c' },
     { "type", required_argument, NULL, 't' },
     { "op", required_argument, NULL, 'o' },
@@ -83,22 +85,46 @@ static bool parse_bytes(const char *text, const char **end, size_t *bytes)
     return true;
 }
 
-static bool parse_range(const char *text, bench_options *o)
+static bool parse_list(const char *text, bench_options *o)
 {
     const char *at = text;
-    size_t low = o->min_bytes, high = o->max_bytes;
 
+    for (o->nsizes = 0; o->nsizes < BENCH_MAX_SIZES; at++) {
+        if (!parse_bytes(at, &at, &o->sizes[o->nsizes++]))
+            return false;
+        if (*at != ',')
+            return *at == '\0';
+    }
+    return false;
+}
+
+static bool parse_sizes(const char *text, bench_options *o)
+{
+    const char *at = text;
+    size_t low = 4, high = (size_t)64 << 20;
+
+    if (strchr(text, ':') == NULL)
+        return parse_list(text, o);
     if (*at != ':' && !parse_bytes(at, &at, &low))
         return false;
-    if (*at == '\0')
-        high = low;
-    else if (*at++ != ':' || (*at != '\0' && !parse_bytes(at, &at, &high)))
+    if (*at++ != ':' || (*at != '\0' && !parse_bytes(at, &at, &high)))
         return false;
-    if (*at != '\0' || low > high)
+    if (*at != '\0' || low > high || low == 0)
         return false;
-    o->min_bytes = low;
-    o->max_bytes = high;
+    for (o->nsizes = 0; o->nsizes < BENCH_MAX_SIZES && low <= high; low *= 2) {
+        o->sizes[o->nsizes++] = low;
+        if (low > SIZE_MAX / 2)
+            break;
+    }
     return true;
+}
+
+static bool parse_seconds(const char *text, double *seconds)
+{
+    char *end;
+
+    *seconds = strtod(text, &end);
+    return end != text && *end == '\0' && *seconds > 0 && *seconds < 1e6;
 }
 
 static bool parse_number(const char *text, long least, long *number)
@@ -131,11 +157,13 @@ static bool take(int letter, const char *value, bench_options *o)
 {
     switch (letter) {
     case 'm':
-        return parse_range(value, o);
+        return parse_sizes(value, o);
     case 'i':
         return parse_number(value, 1, &o->iterations);
     case 'x':
         return parse_number(value, 0, &o->warmup);
+    case 'T':
+        return parse_seconds(value, &o->limit_s);
     case 'c':
         o->check = true;
         return true;
@@ -164,16 +192,15 @@ static bool take(int letter, const char *value, bench_options *o)
 
 int bench_options_parse(int argc, char **argv, const char *collective, bench_options *options)
 {
-    bench_options o = { .min_bytes = 4,
-                        .max_bytes = (size_t)64 << 20,
-                        .memory_bytes = (size_t)1 << 30,
+    bench_options o = { .memory_bytes = (size_t)1 << 30,
                         .iterations = -1,
                         .warmup = -1,
                         .type = FEDRDMA_F32,
                         .op = FEDRDMA_SUM };
     int letter;
 
-    while ((letter = getopt_long(argc, argv, "m:i:x:ct:o:b:pPM:f:h", longs, NULL)) != -1) {
+    parse_sizes(":", &o);
+    while ((letter = getopt_long(argc, argv, "m:i:x:T:ct:o:b:pPM:f:h", longs, NULL)) != -1) {
         if (letter == 'h') {
             printf(help, argv[0], argv[0], collective);
             return 1;
