@@ -51,7 +51,7 @@ void world_turn(rank *r)
     if (frd_fabric_progress(r->fabric) > 0)
         r->idle_since_ns = frd_now_ns();
     else
-        frd_fabric_idle(r->fabric, r->idle_since_ns, frd_now_ns() + 20 * FRD_NS_PER_MS);
+        frd_fabric_idle(r->fabric, r->idle_since_ns, frd_now_ns() + PATIENCE_NS);
 }
 
 void world_until(rank *r, const int *counter, int value)

@@ -315,6 +315,44 @@ START_TEST(test_dead)
 }
 END_TEST
 
+/* A message that is cancelled after its offer arrived: its receive ends, and not as if it had come. */
+static void withdrawn_body(rank *r)
+{
+    enum { LEN = 300000 };
+    unsigned char *const buf = calloc(1, LEN);
+    single s;
+
+    REQUIRE(buf != NULL);
+    if (r->rank == 0) {
+        single_start(r, &s, true, (frd_tag){ 1, 0, 0, 0 }, buf, LEN);
+        while (world_flags(r)[0] == 0)
+            world_turn(r);
+        frd_fabric_cancel(r->fabric, &s.msg);
+        world_until(r, &s.ended, 1);
+        REQUIRE(s.rc == FEDRDMA_ERR_CANCELED);
+        world_flags(r)[1] = 1;
+    } else {
+        while (r->stat.net_unexpected == 0)
+            world_turn(r);
+        world_flags(r)[0] = 1;
+        while (world_flags(r)[1] == 0)
+            world_turn(r);
+        single_start(r, &s, false, (frd_tag){ 1, 0, 0, 0 }, buf, LEN);
+        world_until(r, &s.ended, 1);
+        REQUIRE(s.rc == FEDRDMA_ERR_CANCELED);
+    }
+    world_barrier(r);
+    free(buf);
+}
+
+START_TEST(test_withdrawn)
+{
+    world w = combination(_i, withdrawn_body, 2);
+
+    world_run(&w);
+}
+END_TEST
+
 /* Receives come first: then a round like one before allocates nothing. */
 static void steady_body(rank *r)
 {
@@ -366,7 +404,7 @@ int main(void)
         { "exchange", test_exchange, LIMITS }, { "cancel", test_cancel, LIMITS },
         { "many", test_many, LIMITS },         { "mismatch", test_mismatch, 2 },
         { "control", test_control, LIMITS },   { "dead", test_dead, 3 },
-        { "steady", test_steady, 3 },
+        { "steady", test_steady, 3 },          { "withdrawn", test_withdrawn, 3 },
     };
     Suite *const suite = suite_create("net");
     SRunner *const runner = srunner_create(suite);
