@@ -33,7 +33,8 @@ void frd_fabric_close(frd_fabric *fabric); /* NULL is fine */
 /* The transport's name for a peer ("shm", "ucx", ...; "self"). */
 const char *frd_fabric_transport(const frd_fabric *fabric, int peer);
 
-/* Peers that are lost end the message at once with FEDRDMA_ERR_RANK_LOST. */
+/* A lost peer's messages end at once with FEDRDMA_ERR_RANK_LOST, but for receives of what it sent before. When a
+ * peer is lost the messages that a transport carries end; receives still posted stay so until cancelled. */
 void frd_fabric_send(frd_fabric *fabric, frd_msg *msg);
 void frd_fabric_recv(frd_fabric *fabric, frd_msg *msg);
 /* Ends msg early: done(FEDRDMA_ERR_CANCELED), or its normal end, follows as net.h's cancel says. */
