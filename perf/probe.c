@@ -38,7 +38,7 @@ static double now_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static bool pin_self(int cpu)
+bool probe_pin_to(int cpu)
 {
     cpu_set_t set;
 
@@ -62,7 +62,7 @@ static void *exchange(void *arg)
     line *mine = &p->line[me->index], *other = &p->line[1 - me->index];
     unsigned turn = 1;
 
-    if (!pin_self(p->cpu[me->index]))
+    if (!probe_pin_to(p->cpu[me->index]))
         atomic_store(&p->failed, true);
     for (int batch = 0; batch < BATCHES; batch++) {
         double start = now_ns();
@@ -79,7 +79,13 @@ static void *exchange(void *arg)
 
 void probe_exchange(probe_result *result)
 {
-    pair p = { .cpu = { 0, 1 } };
+    const int cpu[2] = { 0, 1 };
+    probe_exchange_on(cpu, result);
+}
+
+void probe_exchange_on(const int cpu[2], probe_result *result)
+{
+    pair p = { .cpu = { cpu[0], cpu[1] } };
     side sides[2] = { { &p, 0 }, { &p, 1 } };
     pthread_t threads[2];
 
@@ -116,5 +122,5 @@ void probe_describe(const probe_result *result, char *text, size_t text_bytes)
 bool probe_pin(int rank)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    return cpus > 0 && pin_self(rank % (int)cpus);
+    return cpus > 0 && probe_pin_to(rank % (int)cpus);
 }

@@ -15,14 +15,16 @@ typedef struct probe_result {
     int cpu[2];
 } probe_result;
 
-/* Takes about 20 ms, best of several batches. The other ranks must sleep meanwhile: call it before the
- * library is opened or after it is closed. */
+/* Takes a few ms, best of several batches. The other ranks must sleep meanwhile: call it before the
+ * library is opened or after it is closed. The first is between CPU 0 and 1. */
 void probe_exchange(probe_result *result);
+void probe_exchange_on(const int cpu[2], probe_result *result);
 
 /* One line for the table's header, without the "# ". */
 void probe_describe(const probe_result *result, char *text, size_t text_bytes);
 
 /* Ties the calling process to the CPU number `rank` modulo the online ones; false when refused. */
 bool probe_pin(int rank);
+bool probe_pin_to(int cpu); /* the calling thread */
 
 #endif
