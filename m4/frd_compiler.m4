@@ -49,7 +49,8 @@ AS_IF([test "x$enable_werror" != xno],
 
 dnl A link test: the compiler may know a sanitizer whose runtime is not installed.
 frd_sanitizers=$enable_sanitizers
-FRD_LDFLAGS=
+dnl Loading UCX installs signal handlers: only programs that use it should. gcc leaves out --as-needed with sanitizers.
+FRD_LDFLAGS="-Wl,--as-needed"
 TEST_SCALE=1
 AS_IF([test "x$enable_sanitizers" != xno],
     [frd_san="-fsanitize=$enable_sanitizers -fno-sanitize-recover=all -fno-omit-frame-pointer"
@@ -62,7 +63,7 @@ AS_IF([test "x$enable_sanitizers" != xno],
          AC_MSG_ERROR([$CC cannot build with -fsanitize=$enable_sanitizers; see config.log])])
      CFLAGS=$frd_save_CFLAGS
      frd_flags="$frd_flags $frd_san"
-     FRD_LDFLAGS="-fsanitize=$enable_sanitizers"
+     FRD_LDFLAGS="$FRD_LDFLAGS -fsanitize=$enable_sanitizers"
      TEST_SCALE=5])
 
 FRD_CFLAGS=$frd_flags
