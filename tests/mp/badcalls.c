@@ -155,6 +155,50 @@ static void bad_places(seat *s)
         EXPECT_REFUSED(fedrdma_scatter(FEDRDMA_IN_PLACE, 1, F32, b, 1, F32, 0, w), w, "IN_PLACE");
 }
 
+/* Send and receive blocks of an irregular call in one arena: refused only when they share a byte. */
+static void shared_arena(seat *s)
+{
+    enum { HALF = 8, BLOCK = 4, STRIDE = 2 * HALF };
+    static const int order[RANKS] = { 2, 0, 1 };
+    int b[RANKS * STRIDE], me = s->rank;
+    size_t counts[RANKS], sent[RANKS], received[RANKS], far[RANKS], none[RANKS] = { 0 };
+    fedrdma_comm *w = s->world;
+
+    for (int i = 0; i < RANKS; i++) { /* by turns: a block to send, one to receive, in no order */
+        counts[i] = BLOCK;
+        sent[i] = (size_t)order[i] * STRIDE;
+        received[i] = (size_t)order[i] * STRIDE + HALF;
+        far[i] = (size_t)(HALF + i * BLOCK);
+    }
+    for (int i = 0; i < RANKS; i++)
+        for (size_t k = 0; k < BLOCK; k++)
+            b[sent[i] + k] = 100 * me + 10 * i + (int)k;
+    EXPECT_OK(fedrdma_alltoallv(b, counts, sent, FEDRDMA_INT, b, counts, received, FEDRDMA_INT, w));
+    for (int i = 0; i < RANKS; i++)
+        for (size_t k = 0; k < BLOCK; k++)
+            EXPECT(b[received[i] + k] == 100 * i + 10 * me + (int)k);
+    EXPECT_REFUSED(fedrdma_alltoallv(b, counts, sent, FEDRDMA_INT, b, counts, sent, FEDRDMA_INT, w), w, "overlap");
+    received[1] = sent[2] + BLOCK - 1; /* one element, of other ranks' blocks */
+    EXPECT_REFUSED(fedrdma_alltoallv(b, counts, sent, FEDRDMA_INT, b, counts, received, FEDRDMA_INT, w), w,
+                   "overlap");
+    received[1] = sent[2] + BLOCK; /* next to it */
+    EXPECT_OK(fedrdma_alltoallv(b, counts, sent, FEDRDMA_INT, b, counts, received, FEDRDMA_INT, w));
+    EXPECT_OK(fedrdma_alltoallv(b, none, sent, FEDRDMA_INT, b, none, sent, FEDRDMA_INT, w));
+
+    for (size_t k = 0; k < BLOCK; k++)
+        b[k] = 10 * me + (int)k;
+    EXPECT_OK(fedrdma_allgatherv(b, BLOCK, FEDRDMA_INT, b, counts, far, FEDRDMA_INT, w));
+    for (int i = 0; i < RANKS; i++)
+        for (size_t k = 0; k < BLOCK; k++)
+            EXPECT(b[far[i] + k] == 10 * i + (int)k);
+    for (int last = 1; last >= -1; last -= 2) { /* the send piece ends inside the first block, or begins in the last */
+        const int *piece = last > 0 ? b + HALF - 1 : b + HALF + RANKS * BLOCK - 1;
+        EXPECT_REFUSED(fedrdma_allgatherv(piece, BLOCK, FEDRDMA_INT, b, counts, far, FEDRDMA_INT, w), w, "overlap");
+    }
+    EXPECT_REFUSED(fedrdma_allgatherv(b + far[me], BLOCK, FEDRDMA_INT, b, counts, far, FEDRDMA_INT, w), w,
+                   "overlap");
+}
+
 static void bad_objects(seat *s)
 {
     fedrdma_attr attr = { .min_silos = -1 };
@@ -192,7 +236,7 @@ static void bad_objects(seat *s)
 
 static void argument_rank(mp_job *job, int rank, void *arg)
 {
-    static void (*const parts[])(seat *) = { null_buffers, bad_numbers, bad_places, bad_objects };
+    static void (*const parts[])(seat *) = { null_buffers, bad_numbers, bad_places, shared_arena, bad_objects };
     seat s;
 
     (void)arg;
@@ -329,7 +373,7 @@ static void request_rank(mp_job *job, int rank, void *arg)
         return;
     misuse_active(&s);
     still_works(&s);
-    use_after_free(&s);
+    wrong_kind(&s);
     still_works(&s);
     pass_deadline(&s);
     use_after_finalize(&s);
@@ -353,12 +397,29 @@ static int disagree(const char *about, bool odd, const float *a, float *b, fedrd
     size_t count = odd && strcmp(about, "count") == 0 ? COUNT - 1 : COUNT;
     fedrdma_datatype type = odd && strcmp(about, "type") == 0 ? FEDRDMA_I32 : F32;
     fedrdma_op op = odd && strcmp(about, "op") == 0 ? FEDRDMA_MAX : SUM;
+    size_t counts[RANKS] = { 1, 1, 1 }, displs[RANKS] = { 0, 1, 2 }, one = odd ? 3 : 1;
     int root = odd && strcmp(about, "root") == 0 ? 2 : 0;
 
     if (odd && strcmp(about, "collective") == 0)
         return fedrdma_scan(a, b, count, type, op, w);
     if (strcmp(about, "root") == 0)
         return fedrdma_reduce(a, b, count, type, op, root, w);
+    if (strcmp(about, "gatherv") == 0) /* 12 bytes for 4 */
+        return fedrdma_gatherv(a, one, F32, b, counts, displs, F32, 2, w);
+    if (strcmp(about, "scatterv") == 0)
+        return fedrdma_scatterv(a, counts, displs, F32, b, one, F32, 0, w);
+    if (strcmp(about, "allgatherv") == 0) {
+        counts[2] = one;
+        return fedrdma_allgatherv(a, 1, F32, b, counts, displs, F32, w);
+    }
+    if (strcmp(about, "alltoallv") == 0) {
+        size_t expected[RANKS] = { 1, 1, odd ? 0 : 1 };
+        return fedrdma_alltoallv(a, counts, displs, F32, b, expected, displs, F32, w);
+    }
+    if (strcmp(about, "alltoallv in place") == 0) {
+        counts[0] = odd ? 0 : 1;
+        return fedrdma_alltoallv(FEDRDMA_IN_PLACE, NULL, NULL, F32, b, counts, displs, F32, w);
+    }
     return fedrdma_allreduce(a, b, count, type, op, w);
 }
 
@@ -379,8 +440,9 @@ static void mismatch_rank(mp_job *job, int rank, void *arg)
             EXPECT_STORY(s.world, q->says);
             EXPECT_STORY(s.world, "rank 1");
         }
-        rc = fedrdma_barrier(s.world); /* found before anything was sent, so going on is possible */
-        EXPECT(rc == FEDRDMA_OK || rc == FEDRDMA_ERR_BROKEN);
+        still_works(&s); /* found before anything was sent, so going on is possible */
+        if (strcmp(q->about, "collective") != 0) /* and alike calls of that kind agree */
+            EXPECT_OK(disagree(q->about, false, a, b, s.world));
     } else { /* found by the length of a message, by whoever gets it; the others are told or run into time */
         EXPECT(rc == FEDRDMA_ERR_MISMATCH || rc == FEDRDMA_ERR_BROKEN || rc == FEDRDMA_ERR_TIMEOUT);
     }
@@ -393,6 +455,11 @@ void bad_mismatches(void)
     static const quarrel quarrels[] = {
         { "count", "count", "1" }, { "type", "type", "1" },       { "op", "op", "1" },
         { "root", "root", "1" },   { "collective", "scan", "1" }, { "count", "", "0" },
+        { "gatherv", "sends 12 bytes to rank 2, which expects 4", "1" },
+        { "scatterv", "rank 0 sends 4 bytes to rank 1, which expects 12", "1" },
+        { "allgatherv", "counts", "1" },
+        { "alltoallv", "rank 2 sends 4 bytes to rank 1, which expects 0", "1" },
+        { "alltoallv in place", "rank 0 sends 4 bytes to rank 1, which expects 0", "1" },
     };
 
     for (size_t i = 0; i < sizeof quarrels / sizeof quarrels[0]; i++) {
