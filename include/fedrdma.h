@@ -130,7 +130,8 @@ int fedrdma_options_set_oob(fedrdma_options *options, int rank, int size, fedrdm
  * FEDRDMA_ERR_INVALID: bad option or environment value, rank not below size, size 0.
  * FEDRDMA_ERR_UNREACHABLE: nobody answers at the rendezvous, or the port is taken (story: by whom).
  * FEDRDMA_ERR_TIMEOUT: some ranks never came (story: which). FEDRDMA_ERR_REFUSED: another job meets there,
- * or this rank is taken. FEDRDMA_ERR_PROTOCOL: something else listens there, or it says nothing. */
+ * or this rank is taken. FEDRDMA_ERR_PROTOCOL: something else listens there, or it says nothing.
+ * FEDRDMA_ERR_MISMATCH: the options algo, fragment or check, or the library's version, differ between ranks. */
 int fedrdma_init(const fedrdma_options *options, fedrdma_context **context);
 
 /* Leaves the job; collective over the context's ranks. Waits (at most the option finalize_timeout) for the
@@ -249,7 +250,8 @@ int fedrdma_comm_split_silo(fedrdma_comm *comm, fedrdma_comm **newcomm);
 int fedrdma_comm_split_node(fedrdma_comm *comm, fedrdma_comm **newcomm);
 int fedrdma_comm_dup(fedrdma_comm *comm, fedrdma_comm **newcomm);
 
-/* Frees *comm and sets it to NULL; local; NULL is fine. The world is freed by fedrdma_finalize only (FEDRDMA_ERR_INVALID).
+/* Frees *comm and sets it to NULL; local; NULL is fine. The world is freed by fedrdma_finalize only
+ * (FEDRDMA_ERR_INVALID).
  * FEDRDMA_ERR_BUSY: a request on it is active. */
 int fedrdma_comm_free(fedrdma_comm **comm);
 
@@ -473,7 +475,8 @@ int fedrdma_barrier_init(fedrdma_comm *comm, fedrdma_request **request);
 
 /* ---- requests ------------------------------------------------------------------------------------- */
 
-/* Starts a persistent request; the contents of its buffers are read from now on. Not blocking.
+/* Starts a persistent request; the contents of its buffers are read from now on. Not blocking
+ * (but with the option check=1 this, like every nonblocking collective, first waits for the other ranks' calls).
  * FEDRDMA_ERR_BUSY: already active. FEDRDMA_ERR_INVALID: not persistent. */
 int fedrdma_start(fedrdma_request *request);
 

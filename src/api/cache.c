@@ -134,6 +134,18 @@ static size_t typical_bytes(const frd_call *c, int ranks)
     return sum / (size_t)ranks;
 }
 
+/* Scratch that waits for the next call of its kind goes, oldest first, before a call of a new kind gets its own: a
+ * program with a thousand layer sizes holds no thousand scratches. */
+static void trim_scratch(frd_cache *cache, const frd_cache_env *env)
+{
+    for (frd_recipe *r = cache->oldest; r != NULL && env->stat->mem_scratch_bytes > env->conf->scratch;
+         r = r->newer) {
+        frd_plan_trim(r->full);
+        if (r->tail != NULL)
+            frd_plan_trim(r->tail);
+    }
+}
+
 static bool has_blocks(int coll)
 {
     return coll == FRD_COLL_GATHER || coll == FRD_COLL_SCATTER || coll == FRD_COLL_ALLGATHER ||
@@ -250,6 +262,7 @@ int frd_cache_get(frd_cache *cache, const frd_cache_env *env, const frd_call *ca
         }
     }
 
+    trim_scratch(cache, env);
     frd_recipe *r = recipe_create(call, env->group->size);
     if (r == NULL)
         return frd_fail(story, FEDRDMA_ERR_NOMEM, "out of memory for a schedule");

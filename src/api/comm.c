@@ -74,7 +74,7 @@ static int number_names(const frd_comm *comm, size_t name_offset, int *out)
     return count;
 }
 
-int frd_comm_create(fedrdma_context *ctx, uint32_t id, const int *world, int size, int rank,
+int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int size, int rank,
                     frd_comm **out)
 {
     const size_t n = (size_t)size;
@@ -89,7 +89,7 @@ int frd_comm_create(fedrdma_context *ctx, uint32_t id, const int *world, int siz
     comm->silo_of = frd_calloc(n, sizeof(int));
     comm->node_of = frd_calloc(n, sizeof(int));
     comm->silo_by_rank = frd_calloc(n, sizeof(*comm->silo_by_rank));
-    comm->lengths = frd_calloc(4 * n, sizeof(size_t));
+    comm->lengths = frd_calloc(6 * n, sizeof(size_t));
     if (comm->handle == NULL || comm->world == NULL || comm->identity == NULL ||
         comm->silo_of == NULL || comm->node_of == NULL || comm->silo_by_rank == NULL ||
         comm->lengths == NULL) {

@@ -22,7 +22,8 @@ typedef struct frd_comm {
     frd_story story;   /* of the last failed call */
     size_t active;     /* requests in flight */
     size_t persistent; /* persistent requests, active or not */
-    size_t *lengths;   /* 4 x size: byte offsets and lengths of an irregular call, while it is being made */
+    size_t *lengths;   /* 6 x size: byte offsets and lengths of an irregular call while it is made, room to sort */
+    uint64_t splits;   /* communicators made from this one */
     struct frd_comm *next;
 } frd_comm;
 
@@ -36,7 +37,7 @@ int frd_comm_fail(frd_comm *comm, int rc, const char *format, ...) __attribute__
 int frd_comm_fail_channel(frd_comm *comm, int rc, const char *call);
 
 /* Makes a communicator of `size` world ranks, of which ours is the rank-th; local. */
-int frd_comm_create(fedrdma_context *ctx, uint32_t id, const int *world, int size, int rank,
+int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int size, int rank,
                     frd_comm **comm);
 /* Frees the body; the handle is left to the caller. */
 void frd_comm_destroy(frd_comm *comm);

@@ -14,6 +14,7 @@
 #include "topo/topo.h"
 
 /* With threads=multiple a thread that sleeps for events must let others in again soon. */
+#define WORLD_ID 1 /* all others come from it, see split.c */
 #define SHARED_SLEEP_NS (1 * FRD_NS_PER_MS)
 
 void frd_context_enter(fedrdma_context *ctx)
@@ -37,10 +38,11 @@ void frd_context_leave(fedrdma_context *ctx)
     pthread_mutex_unlock(&ctx->lock);
 }
 
-void frd_context_drive(fedrdma_context *ctx, const frd_op *op)
+void frd_context_drive(fedrdma_context *ctx, const frd_op *op, uint64_t now_ns)
 {
     uint64_t idle_since = 0;
 
+    frd_engine_enter(ctx->engine, now_ns);
     while (op->state == FRD_OP_ACTIVE) {
         if (frd_engine_progress(ctx->engine) > 0) {
             idle_since = 0;
@@ -58,6 +60,7 @@ void frd_context_drive(fedrdma_context *ctx, const frd_op *op)
             frd_context_enter(ctx);
         }
     }
+    frd_engine_leave(ctx->engine, op->end_ns);
 }
 
 static int boot_exchange(void *boot, const void *mine, void *all, size_t bytes, frd_story *story)
@@ -80,16 +83,61 @@ static int name_place(const fedrdma_context *ctx, frd_place *place, frd_story *s
     return FEDRDMA_OK;
 }
 
+/* FNV-1a */
+static uint64_t hash_text(const char *text)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+    while (*text != '\0')
+        h = (h ^ (unsigned char)*text++) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+static void fill_rules(const frd_conf *conf, frd_place *place)
+{
+    snprintf(place->version, sizeof(place->version), "%s", fedrdma_version());
+    snprintf(place->algo, sizeof(place->algo), "%s", conf->algo);
+    place->algo_hash = hash_text(conf->algo);
+    place->fragment = conf->fragment;
+    place->check = conf->check;
+}
+
+/* Ranks of different organisations have different administrators: what decides the messages of a call is compared
+ * once, here, instead of ending in a wrong result. */
+static int check_rules(const frd_place *zero, const frd_place *mine, int rank, frd_story *story)
+{
+    const int rc = FEDRDMA_ERR_MISMATCH;
+
+    if (strcmp(zero->version, mine->version) != 0)
+        return frd_fail(story, rc, "rank %d runs libfedrdma %s, rank 0 %s; install the same version",
+                        rank, mine->version, zero->version);
+    if (zero->algo_hash != mine->algo_hash)
+        return frd_fail(story, rc, "rank %d has FEDRDMA_ALGO='%s', rank 0 '%s'; set the same on all ranks",
+                        rank, mine->algo, zero->algo);
+    if (zero->fragment != mine->fragment)
+        return frd_fail(story, rc, "rank %d has FEDRDMA_FRAGMENT=%llu, rank 0 %llu; set the same on all ranks",
+                        rank, (unsigned long long)mine->fragment, (unsigned long long)zero->fragment);
+    if (zero->check != mine->check)
+        return frd_fail(story, rc, "rank %d has FEDRDMA_CHECK=%d, rank 0 %d; set the same on all ranks", rank,
+                        (int)mine->check, (int)zero->check);
+    return FEDRDMA_OK;
+}
+
 static int exchange_places(fedrdma_context *ctx, frd_boot *boot, frd_story *story)
 {
     frd_place mine = { 0 };
 
     int rc = name_place(ctx, &mine, story);
+    fill_rules(&ctx->conf, &mine);
     if (rc == FEDRDMA_OK)
         rc = frd_boot_allgather(boot, &mine, ctx->places, sizeof(mine), story);
     for (int i = 0; rc == FEDRDMA_OK && i < ctx->conf.size; i++) {
-        ctx->places[i].silo[FRD_NAME_MAX - 1] = '\0';
-        ctx->places[i].node[FRD_NAME_MAX - 1] = '\0';
+        frd_place *place = &ctx->places[i];
+        place->silo[sizeof(place->silo) - 1] = '\0';
+        place->node[sizeof(place->node) - 1] = '\0';
+        place->version[sizeof(place->version) - 1] = '\0';
+        place->algo[sizeof(place->algo) - 1] = '\0';
+        rc = check_rules(&ctx->places[0], place, i, story);
     }
     return rc;
 }
@@ -124,12 +172,11 @@ static int make_world(fedrdma_context *ctx, frd_story *story)
         return frd_fail(story, FEDRDMA_ERR_NOMEM, "out of memory for %d ranks", size);
     for (int i = 0; i < size; i++)
         ranks[i] = i;
-    const int rc = frd_comm_create(ctx, 0, ranks, size, ctx->conf.rank, &world);
+    const int rc = frd_comm_create(ctx, WORLD_ID, ranks, size, ctx->conf.rank, &world);
     frd_free(ranks);
     if (rc != FEDRDMA_OK)
         return frd_fail(story, rc, "out of memory for a communicator of %d ranks", size);
     ctx->world = world->handle;
-    ctx->next_comm_id = 1;
     return FEDRDMA_OK;
 }
 
@@ -199,8 +246,11 @@ int fedrdma_init(const fedrdma_options *options, fedrdma_context **out)
         return FEDRDMA_ERR_INVALID;
     }
     fedrdma_context *ctx = frd_calloc(1, sizeof(*ctx));
-    if (ctx == NULL)
+    if (ctx == NULL) {
+        frd_fail(&story, FEDRDMA_ERR_NOMEM, "fedrdma_init: out of memory");
+        frd_story_publish(&story);
         return FEDRDMA_ERR_NOMEM;
+    }
     pthread_mutex_init(&ctx->lock, NULL);
     pthread_cond_init(&ctx->turn, NULL);
     frd_pool_init(&ctx->requests, frd_request_bytes());
@@ -274,7 +324,10 @@ int fedrdma_progress(fedrdma_context *ctx)
     if (ctx == NULL)
         return FEDRDMA_ERR_INVALID;
     frd_context_enter(ctx);
+    const uint64_t now = frd_now_ns();
+    frd_engine_enter(ctx->engine, now);
     frd_engine_progress(ctx->engine);
+    frd_engine_leave(ctx->engine, now);
     frd_context_leave(ctx);
     return FEDRDMA_OK;
 }

@@ -12,7 +12,8 @@
 
 struct frd_comm;
 
-#define FRD_NAME_MAX 64 /* longest silo or node name, with its NUL */
+#define FRD_NAME_MAX 64      /* longest silo or node name, with its NUL */
+#define FRD_ALGO_TEXT_MAX 64 /* of the option algo, shown when ranks differ */
 
 typedef struct frd_user_op {
     fedrdma_op_fn *fn;
@@ -30,10 +31,14 @@ typedef struct frd_memory {
     size_t bytes;
 } frd_memory;
 
-/* What the world knows of each rank. */
+/* What the world knows of each rank; goes over the rendezvous. The second half must be the same everywhere: it
+ * decides what a call sends. */
 typedef struct frd_place {
     char silo[FRD_NAME_MAX];
     char node[FRD_NAME_MAX];
+    char version[16];
+    char algo[FRD_ALGO_TEXT_MAX]; /* the option, cut; algo_hash is of all of it */
+    uint64_t algo_hash, fragment, check;
 } frd_place;
 
 struct fedrdma_context {
@@ -46,7 +51,6 @@ struct fedrdma_context {
     frd_place *places; /* by world rank */
     fedrdma_comm *world;
     struct frd_comm *comms; /* all, the world included */
-    uint32_t next_comm_id;
     frd_user_op **ops; /* by handle - FRD_USER_OP_BASE; NULL: free */
     size_t nops;
     frd_memory *memory;
@@ -68,7 +72,8 @@ void frd_request_destroy_all(fedrdma_context *ctx); /* the persistent ones, all 
 void frd_context_enter(fedrdma_context *ctx);
 void frd_context_leave(fedrdma_context *ctx);
 
-/* Drives the engine until `op` has ended; inside enter/leave, lets other threads in between. */
-void frd_context_drive(fedrdma_context *ctx, const frd_op *op);
+/* Drives the engine until `op` has ended; inside enter/leave, lets other threads in between. `now_ns`: the time,
+ * which callers often know already. */
+void frd_context_drive(fedrdma_context *ctx, const frd_op *op, uint64_t now_ns);
 
 #endif

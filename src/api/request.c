@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define REQUEST_MAGIC UINT64_C(0x6664727265717374)
@@ -153,6 +154,14 @@ static void describe(const fedrdma_request *r, fedrdma_result *result)
     snprintf(result->algorithm, sizeof(result->algorithm), "%s", r->algorithm);
 }
 
+/* One round of progress in a call that doesn't wait. */
+static void look_once(fedrdma_context *ctx, uint64_t now_ns)
+{
+    frd_engine_enter(ctx->engine, now_ns);
+    frd_engine_progress(ctx->engine);
+    frd_engine_leave(ctx->engine, now_ns);
+}
+
 /* The operation has ended: the caller's share of its completion. */
 static int complete(fedrdma_request *r, fedrdma_result *result)
 {
@@ -172,35 +181,48 @@ static int complete(fedrdma_request *r, fedrdma_result *result)
     return rc;
 }
 
+static void make_persistent(fedrdma_request *r)
+{
+    fedrdma_context *ctx = r->comm->ctx;
+
+    r->persistent = true;
+    r->comm->persistent++;
+    r->next = ctx->persistent;
+    if (r->next != NULL)
+        r->next->prev = r;
+    ctx->persistent = r;
+}
+
+/* The request is made before the ranks compare the call, which lets other threads in: from then on nothing looks at
+ * comm->lengths any more. */
 static int submit_checked(frd_comm *comm, const frd_args *args, const frd_checked *checked, int mode,
                           fedrdma_request **request)
 {
+    fedrdma_context *ctx = comm->ctx;
     fedrdma_request *r;
 
     int rc = request_create(comm, args, checked, &r);
     if (rc != FEDRDMA_OK)
         return rc;
     if (mode == FRD_MODE_PERSISTENT) {
-        fedrdma_context *ctx = comm->ctx;
-        r->persistent = true;
-        comm->persistent++;
-        r->next = ctx->persistent;
-        if (r->next != NULL)
-            r->next->prev = r;
-        ctx->persistent = r;
+        make_persistent(r);
         *request = r;
         return FEDRDMA_OK;
     }
-    rc = start(r);
+    if (ctx->conf.check)
+        rc = frd_check_agreement(comm, args, checked);
+    if (rc == FEDRDMA_OK)
+        rc = start(r);
     if (rc != FEDRDMA_OK) {
         request_destroy(r);
         return rc;
     }
     if (mode == FRD_MODE_NONBLOCKING) {
+        look_once(ctx, r->op.start_ns); /* the first messages leave now, before the user computes */
         *request = r;
         return FEDRDMA_OK;
     }
-    frd_context_drive(comm->ctx, &r->op);
+    frd_context_drive(ctx, &r->op, r->op.start_ns);
     return complete(r, &comm->last);
 }
 
@@ -219,8 +241,6 @@ int frd_submit(const frd_args *args, fedrdma_comm *handle, int mode, fedrdma_req
                            frd_entry_name(args->entry));
     if (rc == FEDRDMA_OK)
         rc = frd_args_check(comm, args, &checked);
-    if (rc == FEDRDMA_OK && ctx->conf.check && mode != FRD_MODE_PERSISTENT)
-        rc = frd_check_agreement(comm, args, &checked);
     if (rc == FEDRDMA_OK)
         rc = submit_checked(comm, args, &checked, mode, request);
     frd_context_leave(ctx);
@@ -249,7 +269,7 @@ int frd_comm_allgather(frd_comm *comm, void *all, size_t bytes, const char *what
         request_destroy(r);
         return rc;
     }
-    frd_context_drive(comm->ctx, &r->op);
+    frd_context_drive(comm->ctx, &r->op, r->op.start_ns);
     return complete(r, NULL);
 }
 
@@ -285,6 +305,8 @@ int fedrdma_start(fedrdma_request *r)
         rc = frd_check_agreement(r->comm, &r->args, &r->checked);
     if (rc == FEDRDMA_OK)
         rc = start(r);
+    if (rc == FEDRDMA_OK)
+        look_once(r->comm->ctx, r->op.start_ns);
     frd_context_leave(r->comm->ctx);
     return rc;
 }
@@ -303,7 +325,7 @@ int fedrdma_wait(fedrdma_request **request, fedrdma_result *result)
 
     fedrdma_context *ctx = r->comm->ctx;
     frd_context_enter(ctx);
-    frd_context_drive(ctx, &r->op);
+    frd_context_drive(ctx, &r->op, frd_now_ns());
     if (!r->persistent)
         *request = NULL;
     const int rc = complete(r, result);
@@ -328,7 +350,7 @@ int fedrdma_test(fedrdma_request **request, int *done, fedrdma_result *result)
     int rc = FEDRDMA_OK;
     frd_context_enter(ctx);
     if (r->op.state == FRD_OP_ACTIVE)
-        frd_engine_progress(ctx->engine);
+        look_once(ctx, frd_now_ns());
     *done = r->op.state == FRD_OP_ENDED;
     if (*done) {
         if (!r->persistent)
@@ -362,7 +384,7 @@ int fedrdma_cancel(fedrdma_request *r)
         frd_fail(&r->comm->channel.story, FEDRDMA_ERR_CANCELED, "%s: cancelled by this rank",
                  r->op.what);
         frd_op_abort(r->comm->ctx->engine, &r->op, FEDRDMA_ERR_CANCELED);
-        frd_engine_progress(r->comm->ctx->engine);
+        look_once(r->comm->ctx, frd_now_ns());
     }
     frd_context_leave(r->comm->ctx);
     return FEDRDMA_OK;

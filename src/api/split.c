@@ -2,10 +2,9 @@
  *
  * split.c - communicators from communicators.
  *
- * One allgather carries every rank's color, key and an offer of a communicator number, each offer higher than all
- * that the rank offered or used before. The new number is the largest offered: since all ranks start their splits in
- * the same order, a later one gets a higher number, also while an earlier one is still under way in another
- * thread. */
+ * One allgather carries every rank's color and key. The new communicator's number is a mix of its parent's number
+ * and of how many the parent has made before, which all members know alike, in whatever order several threads make
+ * communicators from different parents. 64 bits: two of a million communicators meet with a chance of 3e-8. */
 #include "api/request.h"
 
 #include <stdlib.h>
@@ -13,9 +12,7 @@
 #include "base/mem.h"
 
 struct vote {
-    int32_t color, key;
-    uint32_t offer;
-    int32_t rank;
+    int32_t color, key, rank, unused;
 };
 _Static_assert(sizeof(struct vote) == 16, "goes on the wire");
 
@@ -40,7 +37,20 @@ static int choose(struct vote *votes, int n, int color)
     return members;
 }
 
-static int make(frd_comm *comm, struct vote *votes, struct vote mine, uint32_t id, fedrdma_comm **out)
+/* The finalizer of splitmix64 (Steele, Lea, Flood 2014), which maps no two inputs to one output. */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+static uint64_t child_id(uint64_t parent, uint64_t nth)
+{
+    return mix(parent + mix(nth + 1)) & ~(UINT64_C(1) << 63); /* never FRD_TAG_CONTROL */
+}
+
+static int make(frd_comm *comm, struct vote *votes, struct vote mine, uint64_t id, fedrdma_comm **out)
 {
     fedrdma_context *ctx = comm->ctx;
     frd_comm *made;
@@ -67,23 +77,18 @@ static int make(frd_comm *comm, struct vote *votes, struct vote mine, uint32_t i
 
 static int split(frd_comm *comm, const char *call, int color, int key, fedrdma_comm **out)
 {
-    fedrdma_context *ctx = comm->ctx;
     const int n = comm->channel.size;
+    const uint64_t id = child_id(comm->channel.id, comm->splits++);
     struct vote *votes = frd_calloc((size_t)n, sizeof(*votes));
 
     if (votes == NULL)
         return frd_comm_fail(comm, FEDRDMA_ERR_NOMEM, "%s: out of memory", call);
-    const struct vote mine = { color, key, ctx->next_comm_id++, comm->channel.rank };
+    const struct vote mine = { color, key, comm->channel.rank, 0 };
     votes[mine.rank] = mine;
     int rc = frd_comm_allgather(comm, votes, sizeof(*votes), call);
     if (rc == FEDRDMA_OK) {
-        uint32_t id = 0;
-        for (int i = 0; i < n; i++) {
+        for (int i = 0; i < n; i++)
             votes[i].rank = i;
-            id = votes[i].offer > id ? votes[i].offer : id;
-        }
-        if (ctx->next_comm_id <= id)
-            ctx->next_comm_id = id + 1;
         rc = make(comm, votes, mine, id, out);
         if (rc != FEDRDMA_OK)
             frd_comm_fail(comm, rc, "%s: out of memory for a communicator", call);

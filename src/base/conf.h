@@ -33,6 +33,7 @@
     X(TIME, yield, "200us", "how long a wait yields before it sleeps in the kernel") \
     X(SIZE, fragment, "1m", "payload of a large collective is run in fragments of this size; 0: whole") \
     X(SIZE, window, "16m", "fragments in flight for one operation, in bytes of payload") \
+    X(SIZE, scratch, "64m", "idle scratch of other calls is freed before a new kind of call takes more than this") \
     X(INT, cache, "256", "schedules kept per communicator") \
     X(SIZE, eager, "8k", "largest message sent without waiting for its receive") \
     X(SIZE, eager_credit, "256k", "eager bytes that may wait unreceived at one peer") \

@@ -49,7 +49,7 @@ struct frd_match {
 
 static size_t hash(int peer, const frd_tag *tag)
 {
-    uint64_t h = ((uint64_t)tag->comm << 32 | tag->seq) + (uint64_t)peer * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t h = (tag->comm ^ (uint64_t)tag->seq << 32) + (uint64_t)peer * UINT64_C(0x9e3779b97f4a7c15);
 
     h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
     h ^= (uint64_t)tag->frag << 32 | tag->idx;

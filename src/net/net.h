@@ -23,14 +23,15 @@
 /* Identifies a message between two ranks; fixed layout, it goes on the wire in this machine's byte order
  * (transports refuse peers of the other one). */
 typedef struct frd_tag {
-    uint32_t comm; /* communicator, FRD_TAG_CONTROL for the engine's own messages */
+    uint64_t comm; /* communicator, FRD_TAG_CONTROL for the engine's own messages */
     uint32_t seq;  /* operation on it */
     uint32_t frag; /* fragment of the operation */
     uint32_t idx;  /* i-th message from that peer within the fragment's schedule */
+    uint32_t zero; /* keeps the size a multiple of 8; always 0, since tags are compared whole */
 } frd_tag;
-_Static_assert(sizeof(frd_tag) == 16, "wire format");
+_Static_assert(sizeof(frd_tag) == 24, "wire format");
 
-#define FRD_TAG_CONTROL UINT32_MAX
+#define FRD_TAG_CONTROL UINT64_MAX
 #define FRD_CONTROL_MAX 600 /* longest control message; always eager, never waits for credit */
 
 typedef struct frd_msg frd_msg;

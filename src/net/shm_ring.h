@@ -47,7 +47,7 @@ typedef struct frd_shm_record {
     frd_tag tag;
     uint64_t len, id, arg;
 } frd_shm_record;
-_Static_assert(sizeof(frd_shm_record) == 48, "shared layout");
+_Static_assert(sizeof(frd_shm_record) == 56, "shared layout");
 
 /* One side's view of a ring. */
 typedef struct frd_shm_ring {

@@ -52,7 +52,7 @@ typedef struct frd_ucx_wire {
     uint64_t id;
     uint64_t arg;
 } frd_ucx_wire;
-_Static_assert(sizeof(frd_ucx_wire) == 56, "wire format");
+_Static_assert(sizeof(frd_ucx_wire) == 64, "wire format");
 
 /* One address of a rank's host. */
 typedef struct frd_ucx_place {

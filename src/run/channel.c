@@ -15,9 +15,10 @@
 
 /* The body of a control message: operation `seq` of channel `comm` failed with `rc`. */
 struct notice {
-    uint32_t comm, seq;
+    uint64_t comm;
+    uint32_t seq;
     int32_t rc;
-    uint32_t text_bytes;
+    uint32_t text_bytes, unused;
     char text[FRD_STORY_MAX];
 };
 _Static_assert(sizeof(struct notice) <= FRD_CONTROL_MAX, "fits a control message");
@@ -30,13 +31,29 @@ struct control {
     struct notice notice;
 };
 
-static frd_channel *find_channel(const frd_engine *e, uint32_t id)
+static frd_channel *find_channel(const frd_engine *e, uint64_t id)
 {
     frd_channel *ch = e->channels;
 
     while (ch != NULL && ch->id != id)
         ch = ch->next;
     return ch;
+}
+
+/* So that what comes late, after a cancel, is dropped: 8 bytes for each communicator freed, looked at only for
+ * messages of communicators that we don't have. */
+static void remember_freed(frd_engine *e, uint64_t id)
+{
+    if (e->nfreed == e->freed_cap) {
+        const size_t cap = e->freed_cap == 0 ? 16 : e->freed_cap * 2;
+        uint64_t *more = frd_realloc(e->freed, cap * sizeof(*more));
+        if (more == NULL)
+            return; /* its late messages wait for the end of the job */
+        e->freed = more;
+        e->freed_cap = cap;
+    }
+    e->freed[e->nfreed++] = id;
+    e->attention = true; /* to purge what is there already */
 }
 
 void frd_engine_remove_channel(frd_engine *e, frd_channel *ch)
@@ -47,9 +64,24 @@ void frd_engine_remove_channel(frd_engine *e, frd_channel *ch)
         at = &(*at)->next;
     if (*at != NULL)
         *at = ch->next;
+    remember_freed(e, ch->id);
     frd_free(ch->canceled);
     ch->canceled = NULL;
     ch->ncanceled = ch->canceled_cap = 0;
+}
+
+/* Not started here yet; operation numbers wrap around. */
+static bool is_ahead(const frd_channel *ch, uint32_t seq)
+{
+    return (int32_t)(seq - ch->next_seq) >= 0;
+}
+
+static bool was_freed(const frd_engine *e, uint64_t id)
+{
+    for (size_t i = 0; i < e->nfreed; i++)
+        if (e->freed[i] == id)
+            return true;
+    return false;
 }
 
 /* An unexpected message is of no use when its operation has ended here; one that we have not started yet, or
@@ -60,10 +92,10 @@ bool frd_engine_dead(void *engine, const frd_tag *tag)
     const frd_channel *ch = find_channel(e, tag->comm);
 
     if (ch == NULL)
-        return false;
+        return was_freed(e, tag->comm);
     if (ch->broken != FEDRDMA_OK)
         return true;
-    if (tag->seq >= ch->next_seq) {
+    if (is_ahead(ch, tag->seq)) {
         for (size_t i = 0; i < ch->ncanceled; i++)
             if (ch->canceled[i] == tag->seq)
                 return true;
@@ -114,11 +146,12 @@ int frd_channel_blame(frd_engine *e, frd_channel *ch, const char *what, int rank
 {
     (void)e;
     const bool ours = strcmp(ch->silo[rank], ch->silo[ch->rank]) == 0;
+    const bool named = ch->silo[rank][0] != '\0';
 
     return frd_fail(&ch->story, ours ? FEDRDMA_ERR_RANK_LOST : FEDRDMA_ERR_SILO_LOST,
-                    "%s: lost rank %d (silo '%s') while %s it: its process died or its network failed; "
+                    "%s: lost rank %d%s%s%s while %s it: its process died or its network failed; "
                     "see that rank's own output, then restart the job without it",
-                    what, rank, ch->silo[rank], why);
+                    what, rank, named ? " (silo '" : "", ch->silo[rank], named ? "')" : "", why);
 }
 
 static void control_done(frd_msg *msg, int rc)
@@ -142,7 +175,7 @@ static void tell_one(frd_engine *e, const frd_channel *ch, int to, uint32_t seq,
     c->notice = (struct notice){ .comm = ch->id, .seq = seq, .rc = rc };
     snprintf(c->notice.text, sizeof(c->notice.text), "%s", ch->story.text);
     c->notice.text_bytes = (uint32_t)strlen(c->notice.text);
-    c->msg.tag = (frd_tag){ FRD_TAG_CONTROL, 0, 0, e->control_idx++ };
+    c->msg.tag = (frd_tag){ FRD_TAG_CONTROL, 0, 0, e->control_idx++, 0 };
     c->msg.peer = ch->world[to];
     c->msg.buf = &c->notice;
     c->msg.len = offsetof(struct notice, text) + c->notice.text_bytes;
@@ -199,7 +232,7 @@ static void hear(frd_engine *e, frd_channel *ch, int peer, const struct notice *
         break_channel(e, ch, n->rc);
         return;
     }
-    if (n->seq >= ch->next_seq) {
+    if (is_ahead(ch, n->seq)) {
         note_canceled(ch, n->seq);
         e->attention = true; /* early messages of it are dead now */
         return;

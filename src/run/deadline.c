@@ -81,15 +81,37 @@ void frd_engine_tick(frd_engine *e, uint64_t now)
     }
 }
 
+void frd_engine_enter(frd_engine *e, uint64_t now)
+{
+    if (e->drivers++ > 0)
+        return;
+    for (frd_op *op = e->active; op != NULL; op = op->next) {
+        const uint64_t since = op->moved_ns > e->left_ns ? op->moved_ns : e->left_ns;
+        if (now > since)
+            op->moved_ns += now - since;
+    }
+}
+
+void frd_engine_leave(frd_engine *e, uint64_t now)
+{
+    if (--e->drivers == 0)
+        e->left_ns = now;
+}
+
+static uint64_t later(uint64_t at, uint64_t by)
+{
+    return by > UINT64_MAX - at ? UINT64_MAX : at + by;
+}
+
 uint64_t frd_engine_deadline(const frd_engine *e)
 {
     uint64_t nearest = UINT64_MAX;
 
     for (const frd_op *op = e->active; op != NULL; op = op->next) {
         /* a failed operation only winds up: the transports bound that, we look again every tick */
-        uint64_t at = op->rc != FEDRDMA_OK ? e->next_tick_ns : op->moved_ns + op->timeout_ns;
-        if (op->deadline_ns > 0 && op->start_ns + op->deadline_ns < at)
-            at = op->start_ns + op->deadline_ns;
+        uint64_t at = op->rc != FEDRDMA_OK ? e->next_tick_ns : later(op->moved_ns, op->timeout_ns);
+        if (op->deadline_ns > 0 && later(op->start_ns, op->deadline_ns) < at)
+            at = later(op->start_ns, op->deadline_ns);
         if (op->progress != NULL && op->reported_ns + REPORT_NS < at)
             at = op->reported_ns + REPORT_NS;
         if (at < nearest)

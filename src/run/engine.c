@@ -35,6 +35,7 @@ void frd_engine_destroy(frd_engine *e)
     if (e == NULL)
         return;
     frd_engine_forget_early(e);
+    frd_free(e->freed);
     frd_pool_free(&e->control_pool);
     frd_free(e);
 }
@@ -128,7 +129,7 @@ static void start_message(frd_engine *e, frd_run *run, uint32_t i)
     rm->run = run;
     rm->step = i;
     rm->active = true;
-    rm->msg.tag = (frd_tag){ op->channel->id, op->seq, run->frag, step->idx };
+    rm->msg.tag = (frd_tag){ op->channel->id, op->seq, run->frag, step->idx, 0 };
     rm->msg.peer = op->channel->world[step->peer];
     rm->msg.buf = run->base[ref.space] + ref.off;
     rm->msg.len = ref.len;

@@ -15,7 +15,7 @@
 typedef struct frd_engine frd_engine;
 
 typedef struct frd_channel {
-    uint32_t id;
+    uint64_t id;
     int size, rank;
     const int *world;         /* channel rank -> world rank; the owner's */
     const char *const *silo;  /* channel rank -> silo name, for stories; the owner's */
@@ -50,6 +50,11 @@ int frd_op_start(frd_engine *engine, frd_op *op);
 /* Ends an active operation early with `rc`, here and on the other ranks; it is ENDED soon. rc CANCELED leaves
  * the channel usable, any other breaks it. The story must be in channel->story. */
 void frd_op_abort(frd_engine *engine, frd_op *op, int rc);
+
+/* Around every stretch of calls of frd_engine_progress, with the time: what passes outside, while the user computes,
+ * does not count as time without progress. Stretches of several threads may overlap. */
+void frd_engine_enter(frd_engine *engine, uint64_t now_ns);
+void frd_engine_leave(frd_engine *engine, uint64_t now_ns);
 
 /* Moves everything on: transports, ready steps, deadlines. Number of events, 0 when idle. */
 int frd_engine_progress(frd_engine *engine);

@@ -20,6 +20,10 @@ struct frd_engine {
     uint64_t next_tick_ns;
     struct early *early; /* news of channels that are not made yet (channel.c) */
     size_t nearly;
+    uint64_t *freed; /* numbers of channels that were removed */
+    size_t nfreed, freed_cap;
+    unsigned drivers; /* between frd_engine_enter and leave */
+    uint64_t left_ns; /* when the last one left */
     size_t nlost;   /* peers lost so far */
     bool attention; /* an operation failed, or a peer was lost, since the last look */
 };

@@ -38,15 +38,20 @@ static void run_destroy(frd_run *run)
     frd_free(run);
 }
 
-void frd_plan_release(frd_plan *plan)
+void frd_plan_trim(frd_plan *plan)
 {
-    if (plan == NULL || --plan->users > 0)
-        return;
     while (plan->idle != NULL) {
         frd_run *run = plan->idle;
         plan->idle = run->next;
         run_destroy(run);
     }
+}
+
+void frd_plan_release(frd_plan *plan)
+{
+    if (plan == NULL || --plan->users > 0)
+        return;
+    frd_plan_trim(plan);
     frd_graph_destroy(plan->graph);
     frd_free(plan);
 }

@@ -49,6 +49,9 @@ int frd_plan_create(frd_graph *graph, frd_stat *stat, frd_plan **plan);
 /* Gives up one use; the last one frees it, when no run is in use any more. NULL is fine. */
 void frd_plan_release(frd_plan *plan);
 
+/* Frees the runs that are not in use; the next take makes one anew. */
+void frd_plan_trim(frd_plan *plan);
+
 /* A run with all counters set to the start; NULL when out of memory. */
 frd_run *frd_plan_take(frd_plan *plan);
 void frd_plan_give_back(frd_run *run);

@@ -5,6 +5,7 @@
  * hostile constants (tiny fragments, windows, caches) and with several threads on one context. Ranks are
  * threads. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -193,6 +194,124 @@ static void multiple_rank(mp_job *job, int rank, void *arg)
     EXPECT_OK(fedrdma_finalize(&context));
 }
 
+/* The user computes for longer than the timeout while an operation is under way: no failure, and the first messages
+ * have left before. */
+static void compute_rank(mp_job *job, int rank, void *arg)
+{
+    const char *settings[] = { "timeout", "400ms", NULL };
+    const fedrdma_attr endless = { .deadline_ns = UINT64_MAX };
+    fedrdma_context *context = NULL;
+    fedrdma_request *request = NULL;
+    static _Thread_local int data[100];
+    uint64_t sent = 0;
+
+    (void)arg;
+    mp_expect_rank = rank;
+    if (!EXPECT_OK(mp_threads_init(job, rank, settings, &context)))
+        return;
+    fedrdma_comm *world = fedrdma_world(context);
+    EXPECT_OK(fedrdma_comm_set_attr(world, &endless));
+    data[0] = rank == 0 ? 77 : 0;
+    EXPECT_OK(fedrdma_ibroadcast(data, 100, FEDRDMA_INT, 0, world, &request));
+    if (rank == 0) {
+        EXPECT_OK(fedrdma_counter(context, "loop.sent_bytes", &sent));
+        EXPECT(sent >= 400);
+    }
+    for (const double until = now_s() + 0.9; now_s() < until;) /* computing */
+        data[99] = data[99];
+    EXPECT_OK(fedrdma_wait(&request, NULL));
+    EXPECT(data[0] == 77);
+    EXPECT_OK(fedrdma_finalize(&context));
+}
+
+/* Two threads of each rank make communicators from a parent of their own, in another order on every rank. */
+typedef struct maker {
+    fedrdma_comm *parent, *made[40];
+    int rank, size;
+    bool late;
+} maker;
+
+static void *make_comms(void *arg)
+{
+    maker *m = arg;
+
+    mp_expect_rank = m->rank;
+    if (m->late)
+        for (const double until = now_s() + 0.002; now_s() < until;) /* so that the other thread goes first */
+            sched_yield();
+    for (int i = 0; i < 40; i++)
+        EXPECT_OK(fedrdma_comm_dup(m->parent, &m->made[i]));
+    for (int i = 0; i < 40; i++) {
+        int in = m->rank + i, out = -1;
+        EXPECT_OK(fedrdma_allreduce(&in, &out, 1, FEDRDMA_INT, FEDRDMA_SUM, m->made[i]));
+        EXPECT(out == m->size * (m->size - 1) / 2 + m->size * i);
+    }
+    return NULL;
+}
+
+static void makers_rank(mp_job *job, int rank, void *arg)
+{
+    const char *settings[] = { "threads", "multiple", "timeout", "10s", NULL };
+    fedrdma_context *context = NULL;
+    maker makers[2] = { { 0 } };
+    pthread_t threads[2];
+
+    (void)arg;
+    mp_expect_rank = rank;
+    if (!EXPECT_OK(mp_threads_init(job, rank, settings, &context)))
+        return;
+    for (int i = 0; i < 2; i++) {
+        makers[i] = (maker){ .rank = rank, .size = mp_threads_size(job), .late = (rank + i) % 2 == 1 };
+        EXPECT_OK(fedrdma_comm_dup(fedrdma_world(context), &makers[i].parent));
+    }
+    for (int i = 0; i < 2; i++)
+        if (pthread_create(&threads[i], NULL, make_comms, &makers[i]) != 0)
+            abort();
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    EXPECT_OK(fedrdma_finalize(&context));
+}
+
+/* A thousand sizes don't hold a thousand scratches. */
+static void sizes_rank(mp_job *job, int rank, void *arg)
+{
+    const char *settings[] = { "scratch", "256k", "fragment", "64k", "window", "128k", NULL };
+    fedrdma_context *context = NULL;
+    enum { LARGEST = 60000 };
+    float *in = calloc(LARGEST, sizeof(float)), *out = calloc(LARGEST, sizeof(float));
+    uint64_t scratch = 0, worst = 0;
+
+    (void)arg;
+    mp_expect_rank = rank;
+    if (in == NULL || out == NULL || !EXPECT_OK(mp_threads_init(job, rank, settings, &context)))
+        return;
+    for (size_t count = LARGEST / 2; count < LARGEST; count += 300) {
+        EXPECT_OK(fedrdma_allreduce(in, out, count, FEDRDMA_F32, FEDRDMA_SUM, fedrdma_world(context)));
+        EXPECT_OK(fedrdma_counter(context, "mem.scratch_bytes", &scratch));
+        worst = scratch > worst ? scratch : worst;
+    }
+    EXPECT(worst > 0 && worst < 1024 * 1024); /* what is kept, and one call's own */
+    EXPECT_OK(fedrdma_finalize(&context));
+    free(in);
+    free(out);
+}
+
+/* Options that decide what a call sends are compared once, when the ranks meet. */
+static const char *const unequal[][2] = { { "algo", "allreduce:0-:ring" }, { "fragment", "64k" }, { "check", "1" } };
+
+static void unequal_rank(mp_job *job, int rank, void *arg)
+{
+    (void)arg;
+    mp_expect_rank = rank;
+    for (size_t i = 0; i < sizeof(unequal) / sizeof(unequal[0]); i++) {
+        const char *settings[] = { unequal[i][0], unequal[i][1], NULL };
+        fedrdma_context *context = NULL;
+        EXPECT_CODE(mp_threads_init(job, rank, rank == 2 ? settings : NULL, &context), FEDRDMA_ERR_MISMATCH);
+        EXPECT_STORY(NULL, "rank 2 has FEDRDMA_");
+        mp_threads_meet(job);
+    }
+}
+
 static void progress_called(uint64_t done, uint64_t total, void *arg)
 {
     EXPECT(done <= total);
@@ -242,7 +361,11 @@ static const struct {
 } tests[] = {
     { "a rank that never comes", 4, absent_rank }, { "deadline of one call", 3, deadline_rank },
     { "counts that differ", 3, mismatch_rank },    { "hostile constants", 5, hostile_rank },
-    { "threads=multiple", 3, multiple_rank },      { "steady state", 3, steady_rank },
+    { "threads=multiple", 3, multiple_rank },      { "computing longer than the timeout", 3, compute_rank },
+    { "threads that make communicators", 3, makers_rank },
+    { "many sizes", 2, sizes_rank },
+    { "options that differ", 3, unequal_rank },
+    { "steady state", 3, steady_rank },
     { "steady state, one rank", 1, steady_rank },
 };
 
