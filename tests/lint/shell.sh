@@ -9,5 +9,5 @@ command -v shellcheck >/dev/null || {
 }
 {
     find . \( -name '.?*' -o -name 'build*' -o -name '*_build' -o -name 'fedrdma-*' \) -prune -o -name '*.sh' -print
-    printf '%s\n' .ci/run scripts/quickstart scripts/check tests/run-test
+    printf '%s\n' .ci/run scripts/quickstart scripts/check tests/run-test perf/compare
 } | sort | xargs shellcheck -x
