@@ -278,6 +278,7 @@ static int start_store(frd_boot *boot, const frd_conf *conf, const frd_log *log,
         .size = conf->size,
         .job = conf->job,
         .timeout_ns = conf->connect_timeout,
+        .once = true,
     };
 
     return frd_store_start(&params, log, story, &boot->store);

@@ -24,6 +24,7 @@ void frd_blob_drop(frd_blob *blob);   /* NULL is fine */
 enum frd_conn_state {
     FRD_CONN_STRANGER, /* has not said HELLO yet */
     FRD_CONN_RANK,
+    FRD_CONN_PAST,   /* a rank's in a meeting that others have left for the next one */
     FRD_CONN_LEAVING /* was answered finally; what it still sends is thrown away */
 };
 
@@ -32,7 +33,7 @@ typedef struct frd_conn {
     int fd;                       /* -1: closed, to be freed */
     enum frd_conn_state state;
     int rank;             /* -1 for strangers */
-    uint64_t deadline_ns; /* of strangers and the leaving */
+    uint64_t deadline_ns; /* of all but ranks */
     char peer[FRD_ADDRESS_MAX];
 
     /* in */

@@ -2,15 +2,17 @@
  * meeting.c - the rules of the rendezvous.
  *
  * First all ranks come (WAITING), then they gather in rounds (READY); a round's contributions are received in
- * place in the answer that goes to all. Who is no rank of this job is refused alone; anything that keeps the
- * ranks of this job from going on (a deadline, a rank that left, sizes that differ) fails it for all of them
- * with one story, which later comers get too. Time is bounded by the store's timeout and by how long each
- * waiting rank says that it will wait, so every rank hears the story before it gives up. */
+ * place in the answer that goes to all. When a rank that has left comes again, the next meeting begins: a
+ * program may have one context after the other. Who is no rank of this job is refused alone; anything that
+ * keeps the ranks of this job from going on (a deadline, a rank that left, sizes that differ) fails it for
+ * all of them with one story, which later comers get too. Time is bounded by the store's timeout and by how
+ * long each waiting rank says that it will wait, so every rank hears the story before it gives up. */
 #include "boot/meeting.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -31,6 +33,7 @@ int frd_meeting_init(frd_meeting *meeting, const frd_store_params *params, const
         return FEDRDMA_ERR_NOMEM;
     meeting->size = params->size;
     meeting->gone = -1;
+    meeting->once = params->once;
     meeting->timeout_ns = params->timeout_ns;
     meeting->since_ns = now_ns;
     meeting->deadline_ns = now_ns + params->timeout_ns;
@@ -252,7 +255,7 @@ static void become_ready(frd_meeting *meeting, uint64_t now_ns)
         }
 }
 
-/* Why a rank can't take part; true when it was refused. */
+/* Why a rank can't take part, whoever else is here; true when it was refused. */
 static bool refuse_hello(frd_meeting *meeting, frd_conn *conn, uint64_t now_ns)
 {
     const frd_wire_hello *h = &conn->hello;
@@ -272,26 +275,81 @@ static bool refuse_hello(frd_meeting *meeting, frd_conn *conn, uint64_t now_ns)
     else if (h->rank < 0 || h->rank >= meeting->size)
         refuse(conn, now_ns, FEDRDMA_ERR_REFUSED, "rank %d came to %s, where ranks 0 to %d meet", h->rank, at,
                meeting->size - 1);
-    else if (meeting->phase == FRD_MEETING_FAILED)
-        refuse(conn, now_ns, meeting->rc, "the job failed before rank %d came: %s", h->rank, meeting->story);
-    else if (meeting->by_rank[h->rank] != NULL)
+    return conn->state == FRD_CONN_LEAVING;
+}
+
+/* Whether `conn` says HELLO for the rank that `before` was: it has closed `before`, which we may not have
+ * noticed yet, or, when the network is slow to tell us, it is at least the same process. */
+static bool has_left(const frd_conn *before, const frd_conn *conn)
+{
+    char c;
+
+    return before->hello.pid == conn->hello.pid ||
+           recv(before->fd, &c, sizeof c, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Its rank has been here, and the others have come: they have all finished their start-up, or this one has
+ * given it up. */
+static void note_return(frd_meeting *meeting, const frd_conn *conn, uint64_t now_ns)
+{
+    const int rank = conn->hello.rank;
+    frd_conn *const before = meeting->by_rank[rank];
+
+    if (before != NULL && has_left(before, conn))
+        frd_meeting_drop(meeting, before, now_ns);
+    if (meeting->by_rank[rank] == NULL && meeting->gathered != NULL)
+        fail(meeting, now_ns, FEDRDMA_ERR_UNREACHABLE,
+             "rank %d left during start-up; its own output tells why", rank);
+}
+
+/* The next meeting of the same ranks. Who has not left the one before gets what is queued for it. */
+static void open_next(frd_meeting *meeting, int rank, uint64_t now_ns)
+{
+    for (int r = 0; r < meeting->size; r++)
+        if (meeting->by_rank[r] != NULL) {
+            meeting->by_rank[r]->state = FRD_CONN_PAST;
+            meeting->by_rank[r]->deadline_ns = now_ns + meeting->timeout_ns;
+            meeting->by_rank[r] = NULL;
+        }
+    meeting->phase = FRD_MEETING_WAITING;
+    meeting->came = 0;
+    meeting->gone = -1;
+    meeting->returned = rank;
+    meeting->round = 0;
+    meeting->since_ns = now_ns;
+    meeting->deadline_ns = now_ns + meeting->timeout_ns;
+}
+
+/* False when this rank can't take part: it was told so. */
+static bool has_room(frd_meeting *meeting, frd_conn *conn, uint64_t now_ns)
+{
+    const int rank = conn->hello.rank;
+
+    if (meeting->phase == FRD_MEETING_READY)
+        note_return(meeting, conn, now_ns);
+    if (meeting->phase == FRD_MEETING_FAILED) {
+        refuse(conn, now_ns, meeting->rc, "the job failed before rank %d came: %s", rank, meeting->story);
+    } else if (meeting->by_rank[rank] != NULL) {
         refuse(conn, now_ns, FEDRDMA_ERR_REFUSED,
                "rank %d is taken at %s: process %d at %s came first; give each rank a number of its own, "
                "or, if another job uses this port, set FEDRDMA_JOB or another port in FEDRDMA_RENDEZVOUS",
-               h->rank, at, meeting->by_rank[h->rank]->hello.pid, meeting->by_rank[h->rank]->peer);
-    else if (meeting->phase == FRD_MEETING_READY)
-        refuse(conn, now_ns, FEDRDMA_ERR_REFUSED,
-               "rank %d has already been at %s, where a job of %d ranks is starting; give each job a port "
-               "of its own in FEDRDMA_RENDEZVOUS",
-               h->rank, at, meeting->size);
-    return conn->state == FRD_CONN_LEAVING;
+               rank, meeting->address, meeting->by_rank[rank]->hello.pid, meeting->by_rank[rank]->peer);
+    } else if (meeting->phase == FRD_MEETING_READY && meeting->once) {
+        close(conn->fd); /* without a word: it knocks again until the next store opens here */
+        conn->fd = -1;
+    } else {
+        if (meeting->phase == FRD_MEETING_READY)
+            open_next(meeting, rank, now_ns);
+        return true;
+    }
+    return false;
 }
 
 static void on_hello(frd_meeting *meeting, frd_conn *conn, uint64_t now_ns)
 {
     conn->hello = frd_wire_swap_hello(conn->hello);
     conn->hello.job[sizeof conn->hello.job - 1] = '\0';
-    if (refuse_hello(meeting, conn, now_ns))
+    if (refuse_hello(meeting, conn, now_ns) || !has_room(meeting, conn, now_ns))
         return;
     conn->state = FRD_CONN_RANK;
     conn->rank = conn->hello.rank;
@@ -418,6 +476,9 @@ void frd_meeting_header(frd_meeting *meeting, frd_conn *conn, uint64_t now_ns)
 
     if (conn->state == FRD_CONN_STRANGER)
         on_stranger_header(meeting, conn, now_ns);
+    else if (conn->state == FRD_CONN_PAST)
+        refuse(conn, now_ns, FEDRDMA_ERR_UNREACHABLE,
+               "rank %d left during start-up and began another; its own output tells why", meeting->returned);
     else if (h->magic == FRD_WIRE_MAGIC && h->version == FRD_WIRE_VERSION && h->type == FRD_WIRE_GATHER)
         on_gather_header(meeting, conn, now_ns);
     else

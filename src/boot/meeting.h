@@ -25,6 +25,8 @@ typedef struct frd_meeting {
     int connections;
     frd_conn **by_rank; /* size of them; NULL: not come yet, or gone */
     int gone;           /* a rank that left after all had come; -1: none */
+    bool once;          /* no second meeting */
+    int returned;       /* the rank that began the current meeting by coming again */
 
     uint64_t round;     /* the current or next */
     frd_blob *gathered; /* NULL: nobody has begun the round */

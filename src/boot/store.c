@@ -43,11 +43,16 @@ struct frd_store {
 
 /* ---- the thread ---- */
 
+static bool is_stranger(const frd_conn *conn)
+{
+    return conn->fd >= 0 && conn->state != FRD_CONN_RANK && conn->state != FRD_CONN_PAST;
+}
+
 /* Makes room for one more descriptor or stranger; false when every connection is a rank's. */
 static bool drop_oldest_stranger(frd_store *store, uint64_t now)
 {
     for (frd_conn *conn = store->meeting.first; conn != NULL; conn = conn->next)
-        if (conn->fd >= 0 && conn->state != FRD_CONN_RANK) {
+        if (is_stranger(conn)) {
             frd_meeting_drop(&store->meeting, conn, now);
             return true;
         }
@@ -67,7 +72,7 @@ static int strangers(const frd_store *store)
     if (store->meeting.connections - store->meeting.came < strangers_max(store)) /* no need to look */
         return 0;
     for (const frd_conn *conn = store->meeting.first; conn != NULL; conn = conn->next)
-        n += conn->fd >= 0 && conn->state != FRD_CONN_RANK;
+        n += is_stranger(conn);
     return n;
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * store.h - the rendezvous store's server: one thread, one job. Run by rank 0 or by fedrdma-run. */
+ * store.h - the rendezvous store's server: one thread, one job. Run by rank 0, for one start-up,
+ * or by fedrdma-run, for as many, one after the other, as the program has. */
 #ifndef FRD_BOOT_STORE_H
 #define FRD_BOOT_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +17,8 @@ typedef struct frd_store_params {
     uint16_t port;       /* 0: any free one, see frd_store_port */
     int size;            /* ranks expected */
     const char *job;     /* name, at most 63 bytes; others are refused */
+    bool once;           /* ranks that come again after a start-up are hung up on, and try again: another
+                            store will open at this address */
     uint64_t timeout_ns; /* from the start (or a round's first contribution) until all have come; each rank
                             that waits also bounds it by the time for which it will wait */
 } frd_store_params;

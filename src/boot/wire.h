@@ -9,6 +9,8 @@
  *      | <- GATHERED round, all |   size x bytes, in rank order
  *      | <- FAIL code, story    |   in place of any answer; the job is over
  *
+ * A rank whose start-up is over closes, and may say HELLO again for the next one.
+ *
  * WHO instead of HELLO asks who meets here; INFO answers with a text.
  *
  * The header and FAIL are the same in every version of the protocol, so that ranks with different versions

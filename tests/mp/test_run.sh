@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # fedrdma-run: layout, environment, output, signals, and every way in which a job ends badly. The ranks are shell
-# scripts: what is tested is the launcher. TAP on standard output.
+# scripts, nearly all: what is tested is the launcher. TAP on standard output.
 # shellcheck disable=SC2016,SC2317 # variables are the ranks' to expand; is() calls its conditions
 set -u
 
@@ -76,6 +76,13 @@ is "those of --env as well" err_has "FEDRDMA_RNK is unknown and ignored; did you
 is "which is no failure" status_is 0
 FEDRDMA_TIMEOUT=5 run -n 1 true
 is "a bad value is an error before anything starts" fails_with 2 "FEDRDMA_TIMEOUT"
+
+# ---- contexts one after the other
+again=${builddir:-.}/tests/mp/again
+run -n 3 "$again" 3
+is "a program may join, leave and join again" status_is 0
+run -n 3 --silos 3 sh -c "$again 1 && $again 2"
+is "so may two programs of one job" status_is 0
 
 # ---- output
 run -n 4 bash -c 'for i in 1 2 3 4 5 6 7 8 9 10; do printf "a%.0s" {1..3000}; printf "b%.0s" {1..3000}; echo; done'

@@ -30,6 +30,7 @@ typedef struct player {
     frd_conf conf;
     size_t bytes; /* of each allgather */
     int rounds;
+    int meetings; /* one after the other; 0 is 1 */
     int rc;
     uint64_t took_ns;
     frd_story story;

@@ -159,6 +159,132 @@ START_TEST(too_much_is_refused_before_it_is_sent)
 }
 END_TEST
 
+/* ---- one meeting after the other ---- */
+
+/* The launcher's store, or one of rank 0's each time: ranks are as fast as they are, and a fast one finds the
+ * others still in the meeting before. */
+START_TEST(ranks_meet_again_and_again)
+{
+    frd_store *store = NULL;
+
+    if (_i == 0)
+        store = launcher_store(3, "", LONG_NS);
+    else
+        meet_at_free_port();
+    for (int rank = 0; rank < 3; rank++) {
+        player *p = prepare(rank, rank, 3);
+
+        p->conf.rendezvous_server = _i == 0 ? "launcher" : "auto";
+        p->rounds = 2;
+        p->bytes = 100;
+        p->meetings = _i == 0 ? 200 : 20;
+        start(p);
+    }
+    for (int rank = 0; rank < 3; rank++) {
+        join(&players[rank]);
+        assert_well(&players[rank]);
+    }
+    frd_store_stop(store);
+}
+END_TEST
+
+static int come(const frd_store *store, int rank)
+{
+    const int fd = connect_to(frd_store_port(store));
+
+    say_hello(fd, rank, 2, LONG_NS);
+    return fd;
+}
+
+static void both_ready(const int fds[2])
+{
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(hear(fds[i]).type, FRD_WIRE_ACCEPTED);
+        ck_assert_int_eq(hear(fds[i]).type, FRD_WIRE_READY);
+    }
+}
+
+START_TEST(a_fast_rank_opens_the_next_meeting)
+{
+    frd_store *store = launcher_store(2, "", LONG_NS);
+    int slow[2], fast[2];
+    frd_wire_header heard;
+
+    for (int i = 0; i < 2; i++)
+        slow[i] = come(store, i);
+    both_ready(slow);
+    for (int i = 0; i < 2; i++)
+        say_gather(slow[i], 0, 0);
+    ck_assert_int_eq(hear(slow[0]).type, FRD_WIRE_GATHERED);
+    fast[0] = come(store, 0); /* its old connection is not even closed for the store yet */
+    ck_assert_int_eq(hear(fast[0]).type, FRD_WIRE_ACCEPTED);
+    /* Rank 1 still gets its answer, but may not go on in what rank 0 has left. */
+    ck_assert_int_eq(hear(slow[1]).type, FRD_WIRE_GATHERED);
+    say_gather(slow[1], 1, 0);
+    heard = hear(slow[1]);
+    ck_assert_int_eq(heard.type, FRD_WIRE_FAIL);
+    ck_assert_int_eq(heard.code, FEDRDMA_ERR_UNREACHABLE);
+    close(slow[0]);
+    close(slow[1]);
+    fast[1] = come(store, 1);
+    ck_assert_int_eq(hear(fast[1]).type, FRD_WIRE_ACCEPTED);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(hear(fast[i]).type, FRD_WIRE_READY);
+    for (int i = 0; i < 2; i++)
+        say_gather(fast[i], 0, 0);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(hear(fast[i]).type, FRD_WIRE_GATHERED);
+        close(fast[i]);
+    }
+    frd_store_stop(store);
+}
+END_TEST
+
+START_TEST(a_rank_twice_in_the_second_meeting_is_named)
+{
+    frd_store *store = launcher_store(2, "", LONG_NS);
+    int fds[2];
+
+    for (int i = 0; i < 2; i++)
+        fds[i] = come(store, i);
+    both_ready(fds);
+    close(fds[0]);
+    close(fds[1]);
+    fds[1] = come(store, 1);
+    ck_assert_int_eq(hear(fds[1]).type, FRD_WIRE_ACCEPTED);
+    start(prepare(1, 1, 2));
+    join(&players[1]);
+    assert_fails(&players[1], FEDRDMA_ERR_REFUSED, "rank 1 is taken at 127.0.0.1:");
+    fds[0] = come(store, 0);
+    ck_assert_int_eq(hear(fds[0]).type, FRD_WIRE_ACCEPTED);
+    ck_assert_int_eq(hear(fds[0]).type, FRD_WIRE_READY);
+    close(fds[0]);
+    close(fds[1]);
+    frd_store_stop(store);
+}
+END_TEST
+
+START_TEST(a_stranger_to_a_complete_meeting_is_refused)
+{
+    frd_store *store = launcher_store(2, "", LONG_NS);
+    int fds[2];
+
+    for (int i = 0; i < 2; i++)
+        fds[i] = come(store, i);
+    both_ready(fds);
+    start(prepare(1, 1, 2)); /* another process than the rank's, which is still there */
+    join(&players[1]);
+    assert_fails(&players[1], FEDRDMA_ERR_REFUSED, "rank 1 is taken at 127.0.0.1:");
+    for (int i = 0; i < 2; i++)
+        say_gather(fds[i], 0, 0);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(hear(fds[i]).type, FRD_WIRE_GATHERED);
+        close(fds[i]);
+    }
+    frd_store_stop(store);
+}
+END_TEST
+
 void add_rounds(Suite *suite)
 {
     TCase *tests = add_case(suite, "rounds");
@@ -171,4 +297,8 @@ void add_rounds(Suite *suite)
     tcase_add_test(tests, a_rank_out_of_turn_is_named);
     tcase_add_test(tests, a_rank_that_talks_garbage_is_named);
     tcase_add_test(tests, too_much_is_refused_before_it_is_sent);
+    tcase_add_loop_test(tests, ranks_meet_again_and_again, 0, 2);
+    tcase_add_test(tests, a_fast_rank_opens_the_next_meeting);
+    tcase_add_test(tests, a_rank_twice_in_the_second_meeting_is_named);
+    tcase_add_test(tests, a_stranger_to_a_complete_meeting_is_refused);
 }
