@@ -71,7 +71,9 @@ static void item_make(rank *r, const traffic_plan *plan, item *i, int peer, int 
     i->rank = r;
     i->msg.peer = peer;
     i->msg.done = done;
-    i->msg.tag = (frd_tag){ 1, (uint32_t)number / 64, (uint32_t)number % 64, (uint32_t)number };
+    i->msg.tag = (frd_tag){
+        .comm = 1, .seq = (uint32_t)number / 64, .frag = (uint32_t)number % 64, .idx = (uint32_t)number
+    };
     i->msg.len = pick_len(r, mix(r->world, from, to, number, 1), plan->len_max);
     i->cancels = (int)(fate % 100) < plan->cancel_percent;
     i->fragile = i->cancels || (plan->mortal > 0 && (from == plan->mortal || to == plan->mortal));

@@ -80,7 +80,7 @@ static void set_up(void)
     ck_assert_int_eq(frd_match_create(&f.stat, dead, NULL, &f.match), FEDRDMA_OK);
     for (unsigned i = 0; i < KEYS; i++) {
         /* Few bits differ, so that a poor hash would show in the time. */
-        f.key[i].tag = (frd_tag){ i % 3, i / 7, i % 11, i };
+        f.key[i].tag = (frd_tag){ .comm = i % 3, .seq = i / 7, .frag = i % 11, .idx = i };
         f.key[i].peer = (int)(i % PEERS);
         f.key[i].data = malloc(LEN_MAX);
         ck_assert_ptr_nonnull(f.key[i].data);
@@ -271,8 +271,10 @@ START_TEST(test_many)
     for (int round = 0; round < 2; round++) {
         allocations = frd_mem_allocations();
         for (unsigned i = 0; i < MANY; i++) {
-            msg[i] =
-                (frd_msg){ .tag = { 1, 2, i / 100, i % 100 }, .buf = got, .len = sizeof(got), .done = done };
+            msg[i] = (frd_msg){ .tag = { .comm = 1, .seq = 2, .frag = i / 100, .idx = i % 100 },
+                                .buf = got,
+                                .len = sizeof(got),
+                                .done = done };
             frd_match_post(f.match, &msg[i]);
         }
         for (unsigned i = MANY; i-- > 0;) {

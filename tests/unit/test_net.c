@@ -198,15 +198,15 @@ static void mismatch_body(rank *r)
     REQUIRE(buf != NULL);
     for (unsigned order = 0; order < 2; order++) { /* the receive first, or the message */
         for (unsigned i = 0; i < CASES && order == 0; i++)
-            single_start(r, &recv[i], false, (frd_tag){ order, 0, 0, i }, buf, lens[i][1]);
+            single_start(r, &recv[i], false, (frd_tag){ .comm = order, .idx = i }, buf, lens[i][1]);
         world_barrier(r);
         for (unsigned i = 0; i < CASES; i++)
-            single_start(r, &send[i], true, (frd_tag){ order, 0, 0, i }, buf, lens[i][0]);
+            single_start(r, &send[i], true, (frd_tag){ .comm = order, .idx = i }, buf, lens[i][0]);
         for (unsigned i = 0; i < 100; i++)
             frd_fabric_progress(r->fabric);
         world_barrier(r);
         for (unsigned i = 0; i < CASES && order == 1; i++)
-            single_start(r, &recv[i], false, (frd_tag){ order, 0, 0, i }, buf, lens[i][1]);
+            single_start(r, &recv[i], false, (frd_tag){ .comm = order, .idx = i }, buf, lens[i][1]);
         for (unsigned i = 0; i < CASES; i++) {
             world_until(r, &send[i].ended, 1);
             world_until(r, &recv[i].ended, 1);
@@ -236,12 +236,12 @@ static void control_body(rank *r)
 
     REQUIRE(s != NULL);
     for (unsigned i = 0; i < DATA; i++)
-        single_start(r, &s[i], true, (frd_tag){ 1, 0, 0, i }, data, i * 3);
+        single_start(r, &s[i], true, (frd_tag){ .comm = 1, .idx = i }, data, i * 3);
     for (unsigned i = 0; i < CONTROLS; i++) {
         const uint32_t len = i * FRD_CONTROL_MAX / (CONTROLS - 1);
 
         memset(buf, (int)(i & 0xff), len);
-        single_start(r, &c, true, (frd_tag){ FRD_TAG_CONTROL, len, 0, i }, buf, len);
+        single_start(r, &c, true, (frd_tag){ .comm = FRD_TAG_CONTROL, .seq = len, .idx = i }, buf, len);
         world_until(r, &c.ended, 1);
         REQUIRE(c.rc == FEDRDMA_OK);
     }
@@ -280,11 +280,13 @@ static void dead_body(rank *r)
     r->dead = odd_is_dead;
     world_barrier(r);
     for (unsigned i = 0; i < 4; i++)
-        single_start(r, &s[0][i], true, (frd_tag){ 1, 0, 0, i }, buf, lens[i]); /* dead when it comes */
+        single_start(r, &s[0][i], true, (frd_tag){ .comm = 1, .idx = i }, buf,
+                     lens[i]); /* dead when it comes */
     for (unsigned i = 0; i < 4; i++) {
         world_until(r, &s[0][i].ended, 1);
         REQUIRE(s[0][i].rc == FEDRDMA_OK);
-        single_start(r, &s[1][i], true, (frd_tag){ 2, 0, 0, i }, buf, lens[i]); /* dies in the table */
+        single_start(r, &s[1][i], true, (frd_tag){ .comm = 2, .idx = i }, buf,
+                     lens[i]); /* dies in the table */
     }
     while (r->stat.net_dropped < 4 || r->stat.net_unexpected < 4)
         world_turn(r);
@@ -297,7 +299,7 @@ static void dead_body(rank *r)
         world_until(r, &s[1][i].ended, 1);
         REQUIRE(s[1][i].rc == FEDRDMA_OK);
     }
-    single_start(r, &last, false, (frd_tag){ 2, 0, 0, 1 }, buf, lens[1]);
+    single_start(r, &last, false, (frd_tag){ .comm = 2, .idx = 1 }, buf, lens[1]);
     for (int i = 0; i < 100; i++)
         frd_fabric_progress(r->fabric);
     REQUIRE(last.ended == 0);
@@ -324,7 +326,7 @@ static void withdrawn_body(rank *r)
 
     REQUIRE(buf != NULL);
     if (r->rank == 0) {
-        single_start(r, &s, true, (frd_tag){ 1, 0, 0, 0 }, buf, LEN);
+        single_start(r, &s, true, (frd_tag){ .comm = 1 }, buf, LEN);
         while (world_flags(r)[0] == 0)
             world_turn(r);
         frd_fabric_cancel(r->fabric, &s.msg);
@@ -337,7 +339,7 @@ static void withdrawn_body(rank *r)
         world_flags(r)[0] = 1;
         while (world_flags(r)[1] == 0)
             world_turn(r);
-        single_start(r, &s, false, (frd_tag){ 1, 0, 0, 0 }, buf, LEN);
+        single_start(r, &s, false, (frd_tag){ .comm = 1 }, buf, LEN);
         world_until(r, &s.ended, 1);
         REQUIRE(s.rc == FEDRDMA_ERR_CANCELED);
     }
@@ -348,6 +350,54 @@ static void withdrawn_body(rank *r)
 START_TEST(test_withdrawn)
 {
     world w = combination(_i, withdrawn_body, 2);
+
+    world_run(&w);
+}
+END_TEST
+
+static bool all_dead(const frd_tag *tag)
+{
+    return tag->comm != FRD_TAG_CONTROL;
+}
+
+/* A receive that is cancelled at any moment, and nobody will post it again: its sender is told. */
+static void revoked_body(rank *r)
+{
+    enum { ROUNDS = 12, LEN = 8 << 20 };
+    unsigned char *const buf = calloc(1, LEN);
+
+    REQUIRE(buf != NULL);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        const frd_tag tag = { .comm = 1, .seq = round };
+        single s;
+
+        if (r->rank == 0) {
+            single_start(r, &s, true, tag, buf, LEN);
+            world_until(r, &s.ended, 1);
+            REQUIRE(s.rc == FEDRDMA_OK);
+            world_flags(r)[0] = (int)round + 1;
+        } else {
+            single_start(r, &s, false, tag, buf, LEN);
+            for (size_t turns = world_below(r, 12); turns > 0; turns--)
+                world_turn(r);
+            if (s.ended == 0)
+                frd_fabric_cancel(r->fabric, &s.msg);
+            world_until(r, &s.ended, 1);
+            r->dead = all_dead;
+            while (world_flags(r)[0] <= (int)round) {
+                frd_fabric_purge(r->fabric, -1);
+                frd_fabric_progress(r->fabric);
+            }
+            r->dead = NULL;
+        }
+        world_barrier(r);
+    }
+    free(buf);
+}
+
+START_TEST(test_revoked)
+{
+    world w = combination(_i, revoked_body, 2);
 
     world_run(&w);
 }
@@ -367,10 +417,12 @@ static void steady_body(rank *r)
         if (round == WARM)
             allocations = frd_mem_allocations();
         for (unsigned i = 0; i < CASES; i++)
-            single_start(r, &recv[i], false, (frd_tag){ 1, round, 0, i }, buf + ((size_t)i << 18), lens[i]);
+            single_start(r, &recv[i], false, (frd_tag){ .comm = 1, .seq = round, .idx = i },
+                         buf + ((size_t)i << 18), lens[i]);
         world_barrier(r);
         for (unsigned i = 0; i < CASES; i++)
-            single_start(r, &send[i], true, (frd_tag){ 1, round, 0, i }, buf + (2 << 20), lens[i]);
+            single_start(r, &send[i], true, (frd_tag){ .comm = 1, .seq = round, .idx = i }, buf + (2 << 20),
+                         lens[i]);
         for (unsigned i = 0; i < CASES; i++) {
             world_until(r, &send[i].ended, 1);
             world_until(r, &recv[i].ended, 1);
@@ -405,6 +457,7 @@ int main(void)
         { "many", test_many, LIMITS },         { "mismatch", test_mismatch, 2 },
         { "control", test_control, LIMITS },   { "dead", test_dead, 3 },
         { "steady", test_steady, 3 },          { "withdrawn", test_withdrawn, 3 },
+        { "revoked", test_revoked, 3 },
     };
     Suite *const suite = suite_create("net");
     SRunner *const runner = srunner_create(suite);

@@ -25,8 +25,9 @@ static void single_done(frd_msg *msg, int rc)
 
 static void start(rank *r, single *s, int peer, bool sending, uint32_t seq, void *buf, size_t len)
 {
-    *s = (single){ .msg = {
-                       .tag = { 1, seq, 0, 0 }, .peer = peer, .buf = buf, .len = len, .done = single_done } };
+    *s = (single){
+        .msg = { .tag = { .comm = 1, .seq = seq }, .peer = peer, .buf = buf, .len = len, .done = single_done }
+    };
     if (sending)
         frd_fabric_send(r->fabric, &s->msg);
     else
@@ -408,6 +409,7 @@ static void last_words_body(rank *r)
     while (world_flags(r)[0] == 0 ||
            frd_process_alive(world_flags(r)[0], frd_process_start(world_flags(r)[0])))
         ;
+    frd_fabric_idle(r->fabric, 0, UINT64_MAX); /* so that the next progress looks for deaths */
     world_until(r, &r->lost[VICTIM], 1);
     for (int i = 0; i < WORDS; i++)
         REQUIRE(s[i].ended == 1 && s[i].rc == FEDRDMA_OK);

@@ -39,7 +39,7 @@ static frd_shm_record random_record(uint64_t *random, const frd_shm_ring *ring)
 
     return (frd_shm_record){ .kind = 1 + (uint32_t)(z % (FRD_SHM_KINDS - 1)),
                              .bytes = (uint32_t)((z >> 8) % (frd_shm_ring_payload_max(ring) + 1)),
-                             .tag = { (uint32_t)z, 1, 2, 3 },
+                             .tag = { .comm = (uint32_t)z, .seq = 1, .frag = 2, .idx = 3 },
                              .len = z,
                              .id = z >> 1,
                              .arg = z >> 2 };
@@ -136,7 +136,7 @@ static void ignore(frd_msg *msg, int rc)
 
 static frd_tag some_tag(uint64_t z)
 {
-    return (frd_tag){ z % 50 == 0 ? FRD_TAG_CONTROL : 1, 0, 0, (uint32_t)z % POSTED };
+    return (frd_tag){ .comm = z % 50 == 0 ? FRD_TAG_CONTROL : 1, .idx = (uint32_t)z % POSTED };
 }
 
 static void write_record(rank *r, frd_shm_peer *to, const frd_shm_record *record)
@@ -222,6 +222,60 @@ START_TEST(test_nonsense)
 }
 END_TEST
 
+/* ---- memory that cannot be read directly ----------------------------------------------------------- */
+
+static void count(frd_msg *msg, int rc)
+{
+    REQUIRE(rc == FEDRDMA_OK);
+    msg->len = 0; /* ended */
+}
+
+/* The kernel reads the first half and refuses the second: that is pulled. */
+static void refused_body(rank *r)
+{
+    enum { LEN = 3 << 20, HALF = LEN / 2 };
+    unsigned char *const buf = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    frd_msg msg = { .tag = { .comm = 1, .seq = 2, .frag = 3, .idx = 4 },
+                    .peer = 1 - r->rank,
+                    .buf = buf,
+                    .len = LEN,
+                    .done = count };
+
+    REQUIRE(buf != MAP_FAILED);
+    if (r->rank == 0) {
+        for (size_t i = 0; i < LEN; i++)
+            buf[i] = (unsigned char)(i * 3 + (i >> 11));
+        REQUIRE(mprotect(buf + HALF, HALF, PROT_NONE) == 0);
+        frd_fabric_send(r->fabric, &msg);
+        while (world_flags(r)[0] == 0)
+            ;
+        REQUIRE(mprotect(buf + HALF, HALF, PROT_READ) == 0);
+    } else {
+        frd_fabric_recv(r->fabric, &msg);
+        while (r->stat.shm_direct_bytes < HALF)
+            world_turn(r);
+        for (int i = 0; i < 10; i++)
+            frd_fabric_progress(r->fabric);
+        REQUIRE(r->stat.shm_direct_bytes == HALF && msg.len == LEN);
+        world_flags(r)[0] = 1;
+    }
+    while (msg.len > 0)
+        world_turn(r);
+    for (size_t i = 0; i < LEN; i++)
+        REQUIRE(buf[i] == (unsigned char)(i * 3 + (i >> 11)));
+    REQUIRE(r->stat.shm_direct_bytes == (r->rank == 0 ? 0 : HALF));
+    world_barrier(r);
+    munmap(buf, LEN);
+}
+
+START_TEST(test_refused)
+{
+    world w = { .transports = "shm", .size = 2, .forked = _i, .body = refused_body };
+
+    world_run(&w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("shm");
@@ -233,6 +287,7 @@ int main(void)
     tcase_add_loop_test(tcase, test_ring, 0, 2);
     tcase_add_loop_test(tcase, test_garbage, 0, 3);
     tcase_add_loop_test(tcase, test_nonsense, 0, 8);
+    tcase_add_loop_test(tcase, test_refused, 0, 2);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
