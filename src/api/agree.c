@@ -2,7 +2,10 @@
  *
  * agree.c - the option check: before a collective starts, every rank learns what the others called. One
  * allgather of 40 bytes a rank; all ranks compare the same table, so all get the same answer and the
- * communicator stays usable. */
+ * communicator stays usable.
+ *
+ * In gatherv, scatterv and alltoallv it is pairs of ranks that must agree: a second allgather, of 16 bytes a pair,
+ * tells what each sends to and expects of each. That makes 16 n^2 bytes on every rank, fine for debugging. */
 #include "api/request.h"
 
 #include <stdio.h>
@@ -80,23 +83,107 @@ static bool differ(const struct signature *a, const struct signature *b, char *t
     return true;
 }
 
+/* ---- pairs of ranks -------------------------------------------------------------------------------- */
+
+/* What a rank sends to and expects of one other. */
+struct pair {
+    uint64_t sends_bytes, expects_bytes;
+};
+_Static_assert(sizeof(struct pair) == 16, "goes on the wire");
+
+#define UNKNOWN UINT64_MAX /* a persistent request keeps no counts by rank; agrees with all */
+
+static bool is_pairwise(int entry)
+{
+    return entry == FRD_ENTRY_GATHERV || entry == FRD_ENTRY_SCATTERV || entry == FRD_ENTRY_ALLTOALLV;
+}
+
+static uint64_t bytes_to(const frd_call *c, int rank, int to)
+{
+    const size_t *lens = c->in_place && c->coll == FRD_COLL_ALLTOALL ? c->rlens : c->slens;
+
+    if (c->coll == FRD_COLL_GATHER)
+        return to == c->root ? c->slen : 0;
+    if (c->coll == FRD_COLL_SCATTER && rank != c->root)
+        return 0;
+    return lens != NULL ? lens[to] : UNKNOWN;
+}
+
+static uint64_t bytes_from(const frd_call *c, int rank, int from)
+{
+    if (c->coll == FRD_COLL_SCATTER)
+        return from == c->root ? c->rlen : 0;
+    if (c->coll == FRD_COLL_GATHER && rank != c->root)
+        return 0;
+    return c->rlens != NULL ? c->rlens[from] : UNKNOWN;
+}
+
+/* The table of all pairs, `n` entries a rank, with this rank's; NULL when memory is short. */
+static struct pair *pairs_create(const frd_comm *comm, const frd_call *call)
+{
+    const int n = comm->channel.size, rank = comm->channel.rank;
+    struct pair *all = frd_calloc((size_t)n * (size_t)n, sizeof(*all));
+
+    for (int i = 0; all != NULL && i < n; i++)
+        all[(size_t)rank * (size_t)n + (size_t)i] =
+            (struct pair){ bytes_to(call, rank, i), bytes_from(call, rank, i) };
+    return all;
+}
+
+static int check_pairs(frd_comm *comm, struct pair *all, const char *name)
+{
+    const size_t n = (size_t)comm->channel.size;
+
+    const int rc = frd_comm_allgather(comm, all, n * sizeof(*all), "comparing the call's counts");
+    if (rc != FEDRDMA_OK)
+        return rc;
+    for (size_t from = 0; from < n; from++)
+        for (size_t to = 0; to < n; to++) {
+            const uint64_t sent = all[from * n + to].sends_bytes;
+            const uint64_t expected = all[to * n + from].expects_bytes;
+            if (sent != expected && sent != UNKNOWN && expected != UNKNOWN)
+                return frd_comm_fail(comm, FEDRDMA_ERR_MISMATCH,
+                                     "%s: ranks disagree: rank %zu sends %llu bytes to rank %zu, which "
+                                     "expects %llu bytes; nothing was sent",
+                                     name, from, (unsigned long long)sent, to,
+                                     (unsigned long long)expected);
+        }
+    return FEDRDMA_OK;
+}
+
+/* ---- both ------------------------------------------------------------------------------------------- */
+
+static int compare(frd_comm *comm, struct signature *all, struct pair *pairs, const char *name)
+{
+    char text[160];
+
+    const int rc = frd_comm_allgather(comm, all, sizeof(*all), "comparing the call's arguments");
+    if (rc != FEDRDMA_OK)
+        return rc;
+    for (int i = 1; i < comm->channel.size; i++)
+        if (differ(&all[0], &all[i], text, sizeof(text)))
+            return frd_comm_fail(comm, FEDRDMA_ERR_MISMATCH,
+                                 "%s: ranks disagree: rank %d called with %s on rank 0; nothing was sent",
+                                 name, i, text);
+    return pairs != NULL ? check_pairs(comm, pairs, name) : FEDRDMA_OK;
+}
+
+/* All that is needed of `checked` is copied first: its arrays are comm->lengths, which other threads may use while the
+ * comparison lets them in. */
 int frd_check_agreement(frd_comm *comm, const frd_args *args, const frd_checked *checked)
 {
-    const int n = comm->channel.size;
-    struct signature *all = frd_calloc((size_t)n, sizeof(*all));
-    char text[160];
-    int rc = FEDRDMA_OK;
+    const bool pairwise = is_pairwise(args->entry);
+    struct signature *all = frd_calloc((size_t)comm->channel.size, sizeof(*all));
+    struct pair *pairs = pairwise ? pairs_create(comm, &checked->call) : NULL;
+    int rc;
 
-    if (all == NULL)
-        return frd_comm_fail(comm, FEDRDMA_ERR_NOMEM, "out of memory for comparing the call");
-    /* The comparison records schedules, which must not disturb the arrays that `checked` refers to. */
-    all[comm->channel.rank] = sign(args, checked);
-    rc = frd_comm_allgather(comm, all, sizeof(*all), "comparing the call's arguments");
-    for (int i = 1; i < n && rc == FEDRDMA_OK; i++)
-        if (differ(&all[0], &all[i], text, sizeof(text)))
-            rc = frd_comm_fail(comm, FEDRDMA_ERR_MISMATCH,
-                               "%s: ranks disagree: rank %d called with %s on rank 0; nothing was sent",
-                               frd_entry_name(args->entry), i, text);
+    if (all == NULL || (pairwise && pairs == NULL)) {
+        rc = frd_comm_fail(comm, FEDRDMA_ERR_NOMEM, "out of memory for comparing the call");
+    } else {
+        all[comm->channel.rank] = sign(args, checked);
+        rc = compare(comm, all, pairs, frd_entry_name(args->entry));
+    }
     frd_free(all);
+    frd_free(pairs);
     return rc;
 }

@@ -8,9 +8,8 @@
 
 #include <math.h>
 #include <stdint.h>
-#include <stdlib.h>
 
-#include "base/mem.h"
+#include "api/side.h"
 #include "base/num.h"
 #include "reduce/reduce.h"
 
@@ -29,21 +28,20 @@ int frd_entry_coll(int entry)
     return entry_colls[entry];
 }
 
-/* One side of a call: the buffer and how many bytes of it are touched. */
-struct side {
-    const char *name; /* "send", "recv" */
-    const void *buffer;
-    size_t extent;
-};
-
 struct checker {
     frd_comm *comm;
     const frd_args *args;
     frd_checked *out;
-    struct side send, recv;
+    frd_side send, recv;
     int n, rank;
     const char *name;
 };
+
+/* For 2 n numbers, behind the four arrays. */
+static size_t *sorting_room(const struct checker *c)
+{
+    return c->comm->lengths + 4 * c->n;
+}
 
 static bool at_root(const struct checker *c)
 {
@@ -160,8 +158,8 @@ static int check_vector(struct checker *c)
         return misplaced(c, "send buffer of a rank other than the root");
     if (has_recv && a->recv == FEDRDMA_IN_PLACE)
         return misplaced(c, "receive buffer");
-    c->send = (struct side){ "send", a->send, c->out->call.in_place ? 0 : bytes };
-    c->recv = (struct side){ "recv", a->recv, has_recv ? bytes : 0 };
+    c->send = (frd_side){ .name = "send", .buffer = a->send, .end = c->out->call.in_place ? 0 : bytes };
+    c->recv = (frd_side){ .name = "recv", .buffer = a->recv, .end = has_recv ? bytes : 0 };
     return FEDRDMA_OK;
 }
 
@@ -178,20 +176,21 @@ static int check_broadcast(struct checker *c)
     if (a->recv == FEDRDMA_IN_PLACE)
         return misplaced(c, "buffer");
     c->out->call.len = bytes;
-    c->recv = (struct side){ "data", a->recv, bytes };
+    c->recv = (frd_side){ .name = "data", .buffer = a->recv, .end = bytes };
     return FEDRDMA_OK;
 }
 
 /* ---- blocks ---- */
 
-/* Irregular blocks: counts and displacements to byte lengths and offsets in comm->lengths; their extent. */
+/* Irregular blocks: counts and displacements to byte lengths and offsets, and the range they lie in. */
 static int check_layout(struct checker *c, const size_t *counts, const size_t *displs, int type,
-                        const char *side, size_t *offs, size_t *lens, size_t *extent)
+                        size_t *offs, size_t *lens, frd_side *side)
 {
-    *extent = 0;
+    side->first = SIZE_MAX;
+    side->end = 0;
     if (counts == NULL || displs == NULL)
         return frd_comm_fail(c->comm, FEDRDMA_ERR_INVALID, "%s: the %s counts or displacements are NULL",
-                             c->name, side);
+                             c->name, side->name);
     for (int i = 0; i < c->n; i++) {
         size_t end;
         int rc = bytes_of(c, counts[i], type, 1, &lens[i]);
@@ -201,50 +200,16 @@ static int check_layout(struct checker *c, const size_t *counts, const size_t *d
             return rc;
         if (frd_add_overflows(offs[i], lens[i], &end) || end > PTRDIFF_MAX)
             return frd_comm_fail(c->comm, FEDRDMA_ERR_INVALID,
-                                 "%s: the %s block of rank %d ends beyond the address space", c->name, side,
-                                 i);
-        *extent = frd_max_size(*extent, lens[i] > 0 ? end : 0);
+                                 "%s: the %s block of rank %d ends beyond the address space", c->name,
+                                 side->name, i);
+        if (lens[i] > 0) {
+            side->first = frd_min_size(side->first, offs[i]);
+            side->end = frd_max_size(side->end, end);
+        }
     }
+    side->offs = offs;
+    side->lens = lens;
     return FEDRDMA_OK;
-}
-
-static int by_offset(const void *a, const void *b)
-{
-    const size_t x = ((const size_t *)a)[0], y = ((const size_t *)b)[0];
-    return x < y ? -1 : x > y;
-}
-
-/* Blocks that are received must lie apart. They mostly come in ascending order, which one pass sees; else they are
- * sorted, as (offset, length). */
-static int check_apart(struct checker *c, const size_t *offs, const size_t *lens)
-{
-    size_t end = 0;
-    int i = 0;
-
-    for (; i < c->n && (lens[i] == 0 || offs[i] >= end); i++)
-        end = lens[i] > 0 ? offs[i] + lens[i] : end;
-    if (i == c->n)
-        return FEDRDMA_OK;
-
-    size_t *sorted = frd_calloc((size_t)c->n, 2 * sizeof(size_t)), count = 0;
-    if (sorted == NULL)
-        return frd_comm_fail(c->comm, FEDRDMA_ERR_NOMEM, "%s: out of memory", c->name);
-    for (i = 0; i < c->n; i++) {
-        if (lens[i] == 0)
-            continue;
-        sorted[2 * count] = offs[i];
-        sorted[2 * count++ + 1] = lens[i];
-    }
-    qsort(sorted, count, 2 * sizeof(size_t), by_offset);
-    bool apart = true;
-    for (size_t k = 1; k < count; k++)
-        apart = apart && sorted[2 * k - 2] + sorted[2 * k - 1] <= sorted[2 * k];
-    frd_free(sorted);
-    if (apart)
-        return FEDRDMA_OK;
-    return frd_comm_fail(c->comm, FEDRDMA_ERR_INVALID,
-                         "%s: receive blocks overlap; check the displacements, which count elements",
-                         c->name);
 }
 
 static bool is_irregular(int entry)
@@ -254,7 +219,7 @@ static bool is_irregular(int entry)
 }
 
 /* One side that has a block for each rank. `own` is this rank's block. */
-static int blocks_side(struct checker *c, bool sends, struct side *side, size_t *own)
+static int blocks_side(struct checker *c, bool sends, frd_side *side, size_t *own)
 {
     const frd_args *a = c->args;
     frd_call *call = &c->out->call;
@@ -263,15 +228,17 @@ static int blocks_side(struct checker *c, bool sends, struct side *side, size_t 
 
     if (!call->irregular) {
         const int rc = bytes_of(c, sends ? a->sendcount : a->recvcount, type, (size_t)c->n, own);
-        side->extent = rc == FEDRDMA_OK ? *own * (size_t)c->n : 0;
+        side->end = rc == FEDRDMA_OK ? *own * (size_t)c->n : 0;
         return rc;
     }
-    int rc = check_layout(c, sends ? a->sendcounts : a->recvcounts, sends ? a->sdispls : a->rdispls,
-                                type, side->name, offs, lens, &side->extent);
-    if (rc == FEDRDMA_OK && !sends)
-        rc = check_apart(c, offs, lens);
+    const int rc = check_layout(c, sends ? a->sendcounts : a->recvcounts, sends ? a->sdispls : a->rdispls, type,
+                                offs, lens, side);
     if (rc != FEDRDMA_OK)
         return rc;
+    if (!sends && !frd_blocks_apart(offs, lens, c->n, sorting_room(c)))
+        return frd_comm_fail(c->comm, FEDRDMA_ERR_INVALID,
+                             "%s: receive blocks overlap; check the displacements, which count elements",
+                             c->name);
     *own = lens[c->rank];
     *(sends ? &call->soffs : &call->roffs) = offs;
     *(sends ? &call->slens : &call->rlens) = lens;
@@ -279,13 +246,13 @@ static int blocks_side(struct checker *c, bool sends, struct side *side, size_t 
 }
 
 /* One side that is this rank's own piece. */
-static int piece_side(struct checker *c, bool sends, struct side *side, size_t *own)
+static int piece_side(struct checker *c, bool sends, frd_side *side, size_t *own)
 {
     const frd_args *a = c->args;
     const int rc = bytes_of(c, sends ? a->sendcount : a->recvcount, sends ? a->sendtype : a->recvtype, 1,
                             own);
 
-    side->extent = rc == FEDRDMA_OK ? *own : 0;
+    side->end = rc == FEDRDMA_OK ? *own : 0;
     return rc;
 }
 
@@ -372,8 +339,8 @@ static int check_reduce_scatter(struct checker *c)
         call->slens = lens;
         call->slen = call->rlen = own;
     }
-    c->send = (struct side){ "send", a->send, call->in_place ? 0 : total };
-    c->recv = (struct side){ "recv", a->recv, call->in_place ? total : own };
+    c->send = (frd_side){ .name = "send", .buffer = a->send, .end = call->in_place ? 0 : total };
+    c->recv = (frd_side){ .name = "recv", .buffer = a->recv, .end = call->in_place ? total : own };
     return FEDRDMA_OK;
 }
 
@@ -387,21 +354,20 @@ static int check_barrier(struct checker *c)
 
 static int check_buffers(struct checker *c)
 {
-    const struct side *const sides[2] = { &c->send, &c->recv };
-    const uintptr_t s = (uintptr_t)c->send.buffer, r = (uintptr_t)c->recv.buffer;
+    const frd_side *const sides[2] = { &c->send, &c->recv };
 
     for (int i = 0; i < 2; i++)
-        if (sides[i]->extent > 0 && sides[i]->buffer == NULL)
+        if (sides[i]->end > 0 && sides[i]->buffer == NULL)
             return frd_comm_fail(c->comm, FEDRDMA_ERR_INVALID,
                                  "%s: the %s buffer is NULL, but the call needs %zu bytes of it", c->name,
-                                 sides[i]->name, sides[i]->extent);
-    if (c->send.extent > 0 && c->recv.extent > 0 && s < r + c->recv.extent && r < s + c->send.extent)
+                                 sides[i]->name, sides[i]->end);
+    if (frd_sides_overlap(&c->send, &c->recv, c->n, sorting_room(c)))
         return frd_comm_fail(c->comm, FEDRDMA_ERR_INVALID,
                              "%s: send and receive buffers overlap; pass FEDRDMA_IN_PLACE if they are meant "
                              "to be the same",
                              c->name);
-    c->out->send = c->send.extent > 0 ? c->send.buffer : NULL;
-    c->out->recv = c->recv.extent > 0 ? (void *)(uintptr_t)c->recv.buffer : NULL;
+    c->out->send = c->send.end > 0 ? c->send.buffer : NULL;
+    c->out->recv = c->recv.end > 0 ? (void *)(uintptr_t)c->recv.buffer : NULL;
     return FEDRDMA_OK;
 }
 

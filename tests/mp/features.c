@@ -286,7 +286,7 @@ static void test_allocations(job *j, size_t count)
 
     for (int r = 0; r < j->size; r++) {
         counts[r] = count;
-        displs[r] = (size_t)r * count;
+        displs[r] = (size_t)(j->size - 1 - r) * count; /* descending: what must be sorted is sorted in place */
     }
     for (int which = 0; a != NULL && b != NULL && which < COLLECTIVES; which++) {
         int clean = 0;
