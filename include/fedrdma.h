@@ -87,7 +87,9 @@ const char *fedrdma_version(void);
  * is also an environment variable (rank is FEDRDMA_RANK). A value set here wins over the environment.
  * The ones that most programs need:
  *   rank, size     this rank and the number of ranks; else taken from the launcher's variables
- *   rendezvous     host:port where the ranks of a job meet; rank 0 listens there unless the launcher does
+ *   rendezvous     host:port where the ranks of a job meet; rank 0 listens there unless the launcher does.
+ *                  Two jobs of one size that share it are told apart by the option job alone: without names,
+ *                  ranks of one can end up in the other
  *   silo, node     names of this rank's silo and node; default one silo, and the host's identity
  *   timeout        how long a collective may make no progress at all, e.g. 30s, 5m
  *   check          1: ranks compare the arguments of every collective first (slow, for debugging)

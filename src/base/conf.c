@@ -162,6 +162,14 @@ static const char *check_server(const frd_conf *conf)
                : NULL;
 }
 
+static const char *check_ucx_large(const frd_conf *conf)
+{
+    return strcmp(conf->ucx_large, "auto") != 0 && strcmp(conf->ucx_large, "rendezvous") != 0 &&
+                   strcmp(conf->ucx_large, "pieces") != 0
+               ? "is none of the three"
+               : NULL;
+}
+
 static const char *check_transports(const frd_conf *conf)
 {
     static const char *const known[] = { "shm", "ucx", "loop" };
@@ -222,6 +230,7 @@ static const struct {
     { "threads", check_threads, "single or multiple" },
     { "rendezvous_server", check_server, "auto or launcher" },
     { "transports", check_transports, "a list of shm, ucx, loop with commas between, e.g. shm,ucx" },
+    { "ucx_large", check_ucx_large, "auto, rendezvous or pieces" },
     { "job", check_job, ACCEPTED_NAME },
     { "silo", check_silo, ACCEPTED_NAME },
     { "node", check_node, ACCEPTED_NAME },

@@ -16,9 +16,11 @@
 #define FRD_CONF_TABLE(X) \
     X(INT, rank, "-1", "this rank, from 0; -1: ask the launcher's variables") \
     X(INT, size, "-1", "number of ranks; -1: ask the launcher's variables") \
-    X(TEXT, rendezvous, "", "host:port (or [v6]:port) where the ranks of the job meet") \
+    X(TEXT, rendezvous, "", \
+      "host:port (or [v6]:port) where the ranks of the job meet; jobs without a name must not share one") \
     X(TEXT, rendezvous_server, "auto", "who listens there: auto (rank 0), or launcher") \
-    X(TEXT, job, "", "name of the job; ranks of another job are refused at the rendezvous") \
+    X(TEXT, job, "", \
+      "name of the job; ranks of another are refused at the rendezvous, where jobs without one can mix") \
     X(TEXT, silo, "", "name of this rank's silo; empty: all such ranks form one silo") \
     X(TEXT, node, "", "name of this rank's node; empty: the host's own identity") \
     X(TEXT, transports, "shm,ucx", "transports that may be used: shm, ucx, loop (ranks in one process)") \
@@ -33,7 +35,8 @@
     X(TIME, yield, "200us", "how long a wait yields before it sleeps in the kernel") \
     X(SIZE, fragment, "1m", "payload of a large collective is run in fragments of this size; 0: whole") \
     X(SIZE, window, "16m", "fragments in flight for one operation, in bytes of payload") \
-    X(SIZE, scratch, "64m", "idle scratch of other calls is freed before a new kind of call takes more than this") \
+    X(SIZE, scratch, "64m", \
+      "idle scratch of other calls is freed before a new kind of call takes more than this") \
     X(INT, cache, "256", "schedules kept per communicator") \
     X(SIZE, eager, "8k", "largest message sent without waiting for its receive") \
     X(SIZE, eager_credit, "256k", "eager bytes that may wait unreceived at one peer") \

@@ -59,7 +59,8 @@ typedef struct start {
     size_t stride;             /* of `all` */
     unsigned char *reach;      /* ours: a byte of bits per peer */
     unsigned char *matrix;     /* everyone's */
-    frd_story why;             /* why some peer cannot be reached, or some transport not opened */
+    frd_story unopened;        /* why transports were not opened */
+    frd_story why;             /* why some peer cannot be reached */
     int why_peer;              /* that peer; -1: none */
 } start;
 
@@ -83,6 +84,14 @@ static int find_known(const char *name, size_t len)
     return -1;
 }
 
+/* Adds "name: reason" to a list of why transports don't do. */
+static void add_reason(frd_story *why, const char *name, const char *reason)
+{
+    const size_t used = strlen(why->text);
+
+    snprintf(why->text + used, sizeof(why->text) - used, "%s%s: %.150s", used > 0 ? "; " : "", name, reason);
+}
+
 /* Opens one transport. One that cannot work here is left out: the others may do. */
 static int open_net(start *s, int place)
 {
@@ -101,7 +110,7 @@ static int open_net(start *s, int place)
     if (rc != FEDRDMA_OK) {
         frd_logf(f->params.log, FEDRDMA_LOG_WARN, "transport %s is not used: %s", known[place].ops->name,
                  story.text);
-        frd_fail(&s->why, rc, "%.20s: %.400s", known[place].ops->name, story.text);
+        add_reason(&s->unopened, known[place].ops->name, story.text);
         return FEDRDMA_OK;
     }
     f->place[i] = (unsigned char)place;
@@ -227,14 +236,6 @@ static const void *find_card(const start *s, int peer, const char *name, size_t 
     return NULL;
 }
 
-/* Adds "name: reason; " to the reasons why `peer` cannot be reached. */
-static void add_reason(frd_story *why, const char *name, const char *reason)
-{
-    const size_t used = strlen(why->text);
-
-    snprintf(why->text + used, sizeof(why->text) - used, "%s%s: %.150s", used > 0 ? "; " : "", name, reason);
-}
-
 static int connect_peer(start *s, int peer)
 {
     frd_fabric *const f = s->fabric;
@@ -260,8 +261,7 @@ static int connect_peer(start *s, int peer)
     }
     if (s->reach[peer] == 0 && s->why_peer < 0) {
         s->why_peer = peer;
-        if (f->nets > 0)
-            s->why = why;
+        s->why = why;
     }
     return FEDRDMA_OK;
 }
@@ -293,14 +293,15 @@ static int unreachable(start *s, int a, int b)
 {
     const frd_fabric_params *const p = &s->fabric->params;
     const int peer = a == p->rank ? b : b == p->rank ? a : -1;
+    const char *const and = s->why.text[0] != '\0' && s->unopened.text[0] != '\0' ? "; " : "";
 
     if (peer < 0)
         return frd_fail(s->story, FEDRDMA_ERR_UNREACHABLE,
                         "no transport joins rank %d and rank %d; see the error on these ranks", a, b);
     if (s->reach[peer] == 0)
-        return frd_fail(s->story, FEDRDMA_ERR_UNREACHABLE, "no transport reaches rank %d from rank %d (%s)",
-                        peer, p->rank,
-                        s->why_peer == peer || s->fabric->nets == 0 ? s->why.text : "as other ranks");
+        return frd_fail(s->story, FEDRDMA_ERR_UNREACHABLE,
+                        "no transport reaches rank %d from rank %d (%s%s%s)", peer, p->rank,
+                        s->why_peer == peer ? s->why.text : "as other ranks", and, s->unopened.text);
     return frd_fail(s->story, FEDRDMA_ERR_UNREACHABLE,
                     "no transport reaches rank %d from rank %d (it cannot reach us, see its error)", peer,
                     p->rank);

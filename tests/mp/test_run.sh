@@ -84,6 +84,16 @@ is "a program may join, leave and join again" status_is 0
 run -n 3 --silos 3 sh -c "$again 1 && $again 2"
 is "so may two programs of one job" status_is 0
 
+# ---- transports that can't be opened
+run -n 2 --silos 2 --env FEDRDMA_UCX_TLS=nonsense "$again" 1
+is "ranks that nothing joins say why" err_has "shm: it is on another node; ucx: "
+is "down to the setting" err_has "FEDRDMA_UCX_TLS"
+run -n 2 --silos 2 --env FEDRDMA_UCX_TLS=nonsense --env FEDRDMA_TRANSPORTS=ucx "$again" 1
+is "also with no transport at all" err_has "from rank 0 (ucx: "
+run -n 2 --env FEDRDMA_UCX_LARGE=foo "$again" 1
+is "a bad value is told also where it does not matter" err_has 'auto, rendezvous or pieces'
+
+
 # ---- output
 run -n 4 bash -c 'for i in 1 2 3 4 5 6 7 8 9 10; do printf "a%.0s" {1..3000}; printf "b%.0s" {1..3000}; echo; done'
 is "lines are whole" [ "$(grep -cE '^\[[0-3]\] a{3000}b{3000}$' "$work/out")" = 40 ]

@@ -133,6 +133,7 @@ static const char *const bad_values[][4] = {
     { "log", "loud", "is no level", "error, warn, info, debug" },
     { "threads", "many", "neither", "single or multiple" },
     { "rendezvous_server", "me", "neither", "auto or launcher" },
+    { "ucx_large", "foo", "none of the three", "auto, rendezvous or pieces" },
     { "transports", "", "unknown transport", "shm, ucx, loop" },
     { "transports", "shm,", "unknown transport", "shm, ucx, loop" },
     { "transports", "shm,tcp", "unknown transport", "shm, ucx, loop" },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * test_ucx_failures.c - the UCX transport when things go wrong: messages taken back at random moments, peers that
- * die, hang or leave, garbage, options that UCX can't serve. Every wait is bounded. */
+ * test_ucx_failures.c - the UCX transport when things go wrong: messages taken back at random moments, peers
+ * that die, hang or leave, garbage, options that UCX can't serve. Every wait is bounded. */
 #include "ucx_ranks.h"
 
 #include <signal.h>
@@ -37,7 +37,8 @@ static void run_processes(world *w, int signal)
         kill(pid[1], SIGKILL); /* if it has not done so itself */
     ck_assert_int_eq(waitpid(pid[1], &status, 0), pid[1]);
     if (signal != 0)
-        ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == signal, "rank 1 ended with status %x", status);
+        ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == signal, "rank 1 ended with status %x",
+                      status);
     else
         ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "rank 1 ended with status %x", status);
     munmap(w, sizeof(*w));
@@ -505,7 +506,7 @@ START_TEST(test_options)
     int rc;
 
     ck_assert_int_eq(frd_conf_init(&conf, NULL), 0);
-    ck_assert_int_eq(frd_conf_set(&conf, "ucx_large", bad[_i].large, "test", NULL), 0);
+    conf.ucx_large = bad[_i].large; /* frd_conf_set would refuse it */
     setenv(bad[_i].variable, bad[_i].value, 1);
     rc = frd_net_ucx.open(&env, &story, &net, &card, &card_bytes);
     ck_assert_int_lt(rc, 0);
