@@ -144,7 +144,7 @@ function report_case(c,   i, f) {
 
 function field(row, n,   f) { return split(row, f, ",") >= n ? f[n] : "" }
 function plot_us(row) { return row == "" ? "NaN" : field(row, 7) }
-function plot_case(c,   i, bytes, mode, least) {
+function plot_case(c,   i, f, bytes, mode, least) {
     for (i = 1; i <= nsizes[c]; i++) {
         bytes = size[c, i]
         if (bytes == 0 || !((c, bytes) in ours))
@@ -154,8 +154,9 @@ function plot_case(c,   i, bytes, mode, least) {
         print bytes, plot_us(ours[c, bytes]), plot_us(best_peer(c, bytes, mode, "openmpi")),
             plot_us(best_peer(c, bytes, mode, "mpich")), least == "" ? "NaN" : least > (file c)
     }
+    split(name[c], f, ",")
     if (bytes > 0)
-        print c, name[c]
+        print c, f[1] ", " f[2] " ranks, " f[3] " buffers"
     close(file c)
 }
 
