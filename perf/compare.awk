@@ -4,7 +4,7 @@
 #
 #   rows    lines of runs, sorted, "case size place coll ranks buffer library setting median_us mode cpu_share verified"
 #           -> the CSV. median_us is the median of the runs' medians, min_us and max_us the least and the greatest of
-#           them. Runs in near mode count; those in far mode only if there are no others, and the row says so.
+#           them. Runs in near mode count; without any those in far mode, and without any those in which it changed.
 #   report  [floor CSV] [mode=...] CSV -> the tables. The best peer of a size is the verified row of another library
 #           with the least median, of the same mode as fedrdma's; the ratio is its median by fedrdma's.
 #   plot    [floor CSV] CSV -> for each case a gnuplot data block: size, fedrdma, Open MPI's and MPICH's best, floor.
@@ -26,6 +26,7 @@ function insert(list, n, value,   i) {
     list[i + 1] = value
 }
 function middle(list, n) { return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2 }
+function worth(mode) { return mode == "mixed" ? 0 : mode == "far" ? 1 : 2 }
 function emit_row() {
     if (group != "" && runs > 0)
         printf "%s,%.3f,%.3f,%.3f,%s,%.2f,%s\n", group, middle(us, runs), us[1], us[runs], mode, middle(share, runs), verified
@@ -39,10 +40,10 @@ part == "rows" {
         mode = $10
         verified = $12
     }
-    if (mode == "far" && $10 != "far") { # better ones have come
+    if (worth($10) > worth(mode)) {
         mode = $10
         runs = 0
-    } else if (mode != "far" && $10 == "far")
+    } else if (worth($10) < worth(mode))
         next
     insert(us, runs, $9 + 0)
     insert(share, runs, $11 + 0)
@@ -85,7 +86,7 @@ NF == 12 {
 function best_peer(c, bytes, mode, library,   i, f, best, best_us) {
     for (i = 1; i <= npeers[c, bytes]; i++) {
         split(peer[c, bytes, i], f, ",")
-        if (f[10] == mode && f[12] == "yes" && (library == "" || f[5] == library) && (best == "" || f[7] < best_us)) {
+        if (f[10] == mode && mode != "mixed" && f[12] == "yes" && (library == "" || f[5] == library) && (best == "" || f[7] < best_us)) {
             best = peer[c, bytes, i]
             best_us = f[7] + 0
         }
@@ -103,7 +104,7 @@ function floor_of(c, bytes,   f, key) {
 function report_size(c, bytes,   i, o, b, ratio, least, share) {
     split(ours[c, bytes], o, ",")
     least = floor_of(c, bytes)
-    share = least != "" && o[10] != "far" && !floor_far && o[7] > 0 ? sprintf("%.0f%%", 100 * least / o[7]) : "-"
+    share = least != "" && worth(o[10]) == 2 && !floor_far && o[7] > 0 ? sprintf("%.0f%%", 100 * least / o[7]) : "-"
     ratio = "-"
     split("", b)
     if (split(best_peer(c, bytes, o[10], ""), b, ",") > 0 && o[7] > 0) {
@@ -114,13 +115,13 @@ function report_size(c, bytes,   i, o, b, ratio, least, share) {
             worst_at = size_text(bytes)
         }
     }
-    nfar += o[10] == "far"
+    nfar += worth(o[10]) < 2
     for (i = 1; i <= npeers[c, bytes]; i++)
         nother += field(peer[c, bytes, i], 10) != o[10]
     printf "%-8s%10s%10s%10s %6.2f  %10s%10s%10s %6s  %-22s%7s%10s%7s  %s\n", size_text(bytes), us_text(o[7]), us_text(o[8]),
         us_text(o[9]), o[11], us_text(b[7]), us_text(b[8]), us_text(b[9]), b[11] == "" ? "-" : sprintf("%.2f", b[11]),
         b[5] == "" ? "-" : b[5] " " b[6], ratio, us_text(least), share,
-        (o[10] == "far" ? "FAR" : o[10]) (o[12] == "yes" ? "" : " WRONG")
+        (worth(o[10]) < 2 ? toupper(o[10]) : o[10]) (o[12] == "yes" ? "" : " WRONG")
 }
 function report_case(c,   i, f) {
     split(name[c], f, ",")
@@ -135,7 +136,7 @@ function report_case(c,   i, f) {
     if (counted)
         printf "# best peer / fedrdma: geometric mean %.2f, least %.2f at %s\n", exp(sum / counted), worst, worst_at
     if (nfar)
-        printf "# %d size(s) of fedrdma in FAR mode: their ratios hold for that mode only, repeat them\n", nfar
+        printf "# %d size(s) of fedrdma not in near mode: ratios hold for far mode only; repeat them\n", nfar
     if (nother)
         printf "# %d time(s) of peers in another mode than fedrdma's: not compared\n", nother
 }

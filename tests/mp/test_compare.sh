@@ -50,6 +50,8 @@ allreduce,2,malloc,65536,openmpi,default,30.000,29.000,31.000,near,1.00,yes
 allreduce,2,malloc,65536,mpich,default,24.000,22.000,26.000,near,1.00,yes
 allreduce,2,alloc,65536,fedrdma,default,2.000,2.000,2.000,far,1.00,yes
 allreduce,2,alloc,65536,mpich,default,24.000,24.000,24.000,near,1.00,yes
+allreduce,2,alloc,1048576,fedrdma,default,50.000,50.000,50.000,mixed,1.00,yes
+allreduce,2,alloc,1048576,mpich,default,60.000,60.000,60.000,mixed,1.00,yes
 END
 cat >made.floor.csv <<END
 what,size_bytes,threads,value,unit
@@ -63,13 +65,14 @@ is "a report of made-up rows" ok
 is "wrong results and another mode don't count: 0.3 / 0.2" shows '^8 .* openmpi default +1\.50 +- +- +near$'
 is "the best peer, the ratio 24 / 10 and the floor's share" shows '^64k .* mpich default +2\.40 +4\.00 +40% +near$'
 is "no peer of the same mode, no ratio, no share" shows '^64k .* - +- +- +- +- +- +1\.00 +- +FAR$'
+is "nor when the mode changed" shows '^1m .* - +- +- +- +- +- +- +- +MIXED$'
 is "the mean is geometric" shows 'geometric mean 1\.90, least 1\.50 at 8$'
 is "what is not verified is named" shows 'not verified: mpich \(default\): allreduce of 8, malloc buffers, 2 ranks'
 echo nonsense >bad.csv
 "$compare" --report bad.csv >out 2>err
 is "a file that is no comparison is named" grep -q 'line 1 of bad.csv' err
 
-# ---- from runs to rows: medians of 3 and 2, far runs only where there are no others
+# ---- from runs to rows: medians of 3 and 2, the best mode that there is
 cat >runs <<END
 0 8 0 allreduce 2 malloc fedrdma default 0.5 near 1.00 yes
 0 8 0 allreduce 2 malloc fedrdma default 10.0 near 0.80 yes
@@ -78,6 +81,7 @@ cat >runs <<END
 0 8 1 allreduce 2 malloc openmpi default 2.0 near 1.00 yes
 0 8 1 allreduce 2 malloc openmpi default 1.0 near 1.00 yes
 0 8 1 allreduce 2 malloc openmpi default 0.1 far 1.00 yes
+0 8 2 allreduce 2 malloc mpich default 4.0 mixed 1.00 no
 0 8 2 allreduce 2 malloc mpich default 9.0 far 0.50 no
 END
 cat >want <<END
@@ -110,7 +114,7 @@ rows_are_right() { # of every library that was not left out, both sizes, in orde
     awk -F, -v peers="$(grep -c 'is left out' err)" '
         NR == 1 { next }
         NF != 12 || $1 != "allreduce" || $2 != 2 || $3 != "malloc" || $12 != "yes" { bad = 1 }
-        $10 !~ /^(near|far|unknown)$/ || !($8 > 0) || $7 < $8 || $9 < $7 || $11 < 0 || $11 > 1.2 { bad = 1 }
+        $10 !~ /^(near|far|mixed|unknown)$/ || !($8 > 0) || $7 < $8 || $9 < $7 || $11 < 0 || $11 > 1.2 { bad = 1 }
         { seen[$5 "," $4]++; n++; if ($4 < last) bad = 1; last = $4 }
         END { exit bad || seen["fedrdma,8"] != 1 || seen["fedrdma,65536"] != 1 || n != 2 * (3 - peers) }' tiny.csv
 }
