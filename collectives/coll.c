@@ -2,9 +2,8 @@
  * coll.c - the table of algorithms, and the recording of one call: its data as an algorithm sees it
  * (frd_io), and the operators that are made of others.
  *
- * An average is a sum that is divided where the result is. A weighted average is two sums. f32 and f64 sum
- * weight x data and, meanwhile, the weights, and divide in the end. f16 and bf16 could overflow so: there the
- * weights are summed first, and each rank scales its data by its share, at most 1. */
+ * An average is a sum that is divided where the result is. A weighted average is two sums, of the weights and
+ * then of the data, which each rank has scaled by its share, at most 1: weight x data could overflow. */
 #include "collectives/coll.h"
 
 #include "base/num.h"
@@ -151,36 +150,48 @@ static void record_average(frd_sched *s, const frd_algo *algo, const frd_group *
         frd_scale_over_count(s, io->dst, io->dst, g->size);
 }
 
-/* The sum of all ranks' weights. Recursive doubling reduces into `total` itself, so in f64 whatever the type
- * of the schedule's scratch. */
-static void sum_weights(frd_sched *s, const frd_group *g, frd_ref total, frd_ref weight)
+/* share = our weight / the sum of all ranks' weights, in f64: at most 1, and 0 when all weights are 0.
+ *
+ * The sum can overflow where no weight does, so a second one runs beside it, of weights made smaller by a
+ * power of two, which is exact unless they are tiny. The first sum's share is the better one; it is 0 where
+ * that sum is infinite (or the weight is 0 or next to it), and only then the second's is added.
+ *
+ * Recursive doubling reduces into `total` itself, so in f64 whatever the type of the schedule's scratch. */
+static void record_share(frd_sched *s, const frd_group *g, frd_ref share)
 {
-    const frd_io io = { .dst = total, .src = weight };
+    const frd_ref weight = { 0, sizeof(double), FRD_SPACE_ARG, FEDRDMA_F64 };
+    const frd_ref mine = frd_tmp_typed(s, 2 * sizeof(double), FEDRDMA_F64);
+    const frd_ref total = frd_tmp_typed(s, 2 * sizeof(double), FEDRDMA_F64);
+    const frd_ref small = frd_sub(mine, sizeof(double), sizeof(double));
+    const frd_ref small_total = frd_sub(total, sizeof(double), sizeof(double));
+    const frd_ref other = frd_tmp_typed(s, sizeof(double), FEDRDMA_F64);
+    const frd_ref other_counts = frd_tmp_typed(s, sizeof(double), FEDRDMA_F64);
+    const frd_io io = { .dst = total, .src = mine };
+    int room = 2;
 
+    while (room < 2 * g->size)
+        room *= 2;
+    frd_copy(s, frd_head(mine, sizeof(double)), weight);
+    frd_scale_over_count(s, small, weight, room);
     frd_allreduce_recdbl(s, g, &io);
+    frd_scale_over(s, share, weight, frd_head(total, sizeof(double)));
+    frd_scale_over(s, other, small, small_total);
+    frd_sched_set_op(s, FEDRDMA_LXOR); /* 1 where one of the two is 0: adding the other can't be wrong */
+    frd_reduce(s, other_counts, share, other);
+    frd_sched_set_op(s, FEDRDMA_SUM);
+    frd_scale_by(s, other, other, other_counts);
+    frd_reduce(s, share, share, other);
 }
 
 static void record_weighted(frd_sched *s, const frd_algo *algo, const frd_group *g, const frd_io *io)
 {
-    const frd_ref weight = { 0, sizeof(double), FRD_SPACE_ARG, FEDRDMA_F64 };
-    const frd_ref total = frd_tmp_typed(s, sizeof(double), FEDRDMA_F64);
-    const bool wide = io->dst.type == FEDRDMA_F32 || io->dst.type == FEDRDMA_F64;
+    const frd_ref share = frd_tmp_typed(s, sizeof(double), FEDRDMA_F64);
     frd_io data = *io;
 
+    record_share(s, g, share);
     data.src = data.dst;
-    if (wide) {
-        frd_scale_by(s, data.dst, io->src, weight);
-        algo->fn(s, g, &data);
-        sum_weights(s, g, total, weight);
-        frd_scale_over(s, data.dst, data.dst, total);
-    } else {
-        const frd_ref share = frd_tmp_typed(s, sizeof(double), FEDRDMA_F64);
-
-        sum_weights(s, g, total, weight);
-        frd_scale_over(s, share, weight, total);
-        frd_scale_by(s, data.dst, io->src, share);
-        algo->fn(s, g, &data);
-    }
+    frd_scale_by(s, data.dst, io->src, share); /* by 0: zeros, whatever the data */
+    algo->fn(s, g, &data);
 }
 
 /* Blocks that are sent from where others arrive would make every receive wait for a send of the same bytes,

@@ -31,8 +31,9 @@ frd_reduce_fn *frd_reduce_kernel(int type, int op);
 
 /* out[i] = in[i] * factor (FRD_SCALE_MUL) or in[i] / factor (FRD_SCALE_DIV), the arithmetic in f32
  * for f16, bf16 and f32, in f64 for f64, in the type itself for integers (DIV only, by the factor's
- * whole part, truncated towards zero). DIV by a factor of 0 gives 0; the factor counts as it is in
- * the type of the arithmetic, and for integers also what is not in 1..2^63-1. out may equal in. */
+ * whole part, truncated towards zero). MUL and DIV by a factor of 0 give +0, also of infinities and NaNs; the
+ * factor counts as it is in the type of the arithmetic, and for integers also what is not in 1..2^63-1. out
+ * may equal in. */
 enum { FRD_SCALE_MUL, FRD_SCALE_DIV };
 typedef void frd_scale_fn(void *out, const void *in, double factor, size_t count);
 /* NULL for an unknown type, and for FRD_SCALE_MUL of an integer. */

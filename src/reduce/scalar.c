@@ -199,8 +199,8 @@ INLINE void run_scale(unit_fn *f, unit factor, frd_kernel_id kernel, frd_span s)
 {
     const size_t width = width_of(kernel.type);
 
-    if (kernel.op == FRD_SCALE_DIV && factor << 1 << (kernel.type == FEDRDMA_F64 ? 0 : 32) == 0) {
-        memset(s.out, 0, s.count * width); /* divided by +0 or -0 */
+    if (factor << 1 << (kernel.type == FEDRDMA_F64 ? 0 : 32) == 0) {
+        memset(s.out, 0, s.count * width); /* by +0 or -0 */
         return;
     }
     for (size_t i = 0; i < s.count; i++)

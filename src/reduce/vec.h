@@ -66,7 +66,7 @@ INLINE void run(unit_fn *f, frd_kernel_id kernel, frd_span s)
     store(s.out, end, last);
 }
 
-/* A scale does its own division by zero: +0 or -0 in the arithmetic's type has the first word 0 but
+/* A scale by zero is zero, whatever the data: +0 or -0 in the arithmetic's type has the first word 0 but
  * for the sign. */
 INLINE void run_scale(unit_fn *f, unit factor, frd_kernel_id kernel, frd_span s)
 {
@@ -74,7 +74,7 @@ INLINE void run_scale(unit_fn *f, unit factor, frd_kernel_id kernel, frd_span s)
     const uint64_t magnitude =
         kernel.type == FEDRDMA_F64 ? ((vec_u64)factor)[0] << 1 : ((vec_u32)factor)[0] << 1;
 
-    if (kernel.op == FRD_SCALE_DIV && magnitude == 0) {
+    if (magnitude == 0) {
         memset(s.out, 0, bytes);
         return;
     }

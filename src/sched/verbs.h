@@ -49,7 +49,7 @@ void frd_copy(frd_sched *s, frd_ref dst, frd_ref src); /* left out when dst is s
 /* out = a op b by the schedule's operator, a from the lower ranks; out may be a or b exactly, or apart from
  * both. */
 void frd_reduce(frd_sched *s, frd_ref out, frd_ref a, frd_ref b);
-/* out = a * f, a / f (0 when f is 0): f one f64; a / n. */
+/* out = a * f, a / f (both 0 when f is 0, whatever a): f one f64; a / n. */
 void frd_scale_by(frd_sched *s, frd_ref out, frd_ref a, frd_ref factor);
 void frd_scale_over(frd_sched *s, frd_ref out, frd_ref a, frd_ref divisor);
 void frd_scale_over_count(frd_sched *s, frd_ref out, frd_ref a, int n);

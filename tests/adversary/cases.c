@@ -89,14 +89,14 @@ static void draw_builtin_op(adv_case *c, adv_rng *rng)
 static void draw_weights(adv_case *c, adv_rng *rng)
 {
     static const int types[] = { FEDRDMA_F16, FEDRDMA_BF16, FEDRDMA_F32, FEDRDMA_F64 };
-    const bool zero = adv_below(rng, 8) == 0;
+    static const double sizes[] = { 1, 1e-50, 1e40, 5e-324, 5e307 }; /* 3 of the last overflow */
+    const double largest = adv_below(rng, 8) == 0 ? 0 : sizes[adv_below(rng, 5)];
 
     c->call.weighted = true;
     c->call.op = FEDRDMA_SUM;
     c->call.type = types[adv_below(rng, 4)];
-    c->exact = c->call.type == FEDRDMA_F32 || c->call.type == FEDRDMA_F64;
     for (int i = 0; i < c->n; i++)
-        c->weight[i] = zero ? 0 : adv_below(rng, 4);
+        c->weight[i] = largest * adv_below(rng, 4);
 }
 
 static void draw_data(adv_case *c, adv_rng *rng)

@@ -54,14 +54,28 @@ static void put_inexact(unsigned char *at, int type, uint64_t bits)
     memcpy(at, &raw, frd_type_size(type));
 }
 
-static void fill(const adv_case *c, adv_rng *rng, unsigned char *bytes, size_t len)
+/* What a rank of weight 0 gives must not matter: any bits, a third of them infinities and NaNs. */
+static void put_ignored(unsigned char *at, int type, uint64_t bits)
+{
+    static const uint64_t infinity[FRD_NTYPES] = { [FEDRDMA_F16] = 0x7c00,
+                                                   [FEDRDMA_BF16] = 0x7f80,
+                                                   [FEDRDMA_F32] = 0x7f800000,
+                                                   [FEDRDMA_F64] = 0x7ff0000000000000 };
+
+    bits |= bits % 3 == 0 ? infinity[type] : 0;
+    memcpy(at, &bits, frd_type_size(type));
+}
+
+static void fill(const adv_case *c, int member, adv_rng *rng, unsigned char *bytes, size_t len)
 {
     const bool is_float = frd_type_is_float(c->call.type), product = c->call.op == FEDRDMA_PROD;
 
     for (size_t at = 0; at + c->element <= len; at += c->element) {
         const uint64_t bits = adv_random(rng);
 
-        if (c->user != NULL)
+        if (c->call.weighted && c->weight[member] == 0)
+            put_ignored(bytes + at, c->call.type, bits);
+        else if (c->user != NULL)
             put_user(bytes + at, c->call.type, bits);
         else if (!is_float)
             memcpy(bytes + at, &bits, c->element);
@@ -150,18 +164,20 @@ static void want_weighted(adv_model *m, unsigned char *out, size_t len)
 {
     const adv_case *c = m->c;
     unsigned char *one = malloc(len + 1);
-    double total = 0;
+    double unit = 0, total = 0; /* the largest weight; the sum in units of it */
 
+    for (int i = 0; i < c->n; i++)
+        unit = c->weight[i] > unit ? c->weight[i] : unit;
+    for (int i = 0; i < c->n && unit > 0; i++)
+        total += c->weight[i] / unit;
+    memset(out, 0, len);
     for (int i = 0; one != NULL && i < c->n; i++) {
+        if (c->weight[i] == 0)
+            continue;
         memcpy(one, given(m, i), len);
-        scale(c, one, FRD_SCALE_MUL, c->weight[i], len);
-        if (i == 0)
-            memcpy(out, one, len);
-        else
-            apply(c, out, one, len);
-        total += c->weight[i];
+        scale(c, one, FRD_SCALE_MUL, c->weight[i] / unit / total, len);
+        apply(c, out, one, len);
     }
-    scale(c, out, FRD_SCALE_DIV, total, len);
     free(one);
 }
 
@@ -261,7 +277,7 @@ bool adv_model_make(adv_model *m, const adv_case *c, adv_rng *rng)
         m->want[r] = garbage(rng, received);
         good = good && m->send[r] != NULL && m->recv[r] != NULL && m->want[r] != NULL;
         if (good)
-            fill(c, rng, gives_from_recv(c, r) ? m->recv[r] : m->send[r],
+            fill(c, r, rng, gives_from_recv(c, r) ? m->recv[r] : m->send[r],
                  gives_from_recv(c, r) ? received : sent);
     }
     for (int r = 0; good && r < c->n; r++)
@@ -308,7 +324,7 @@ static double number_at(const unsigned char *at, int type)
 static bool near(const adv_case *c, const unsigned char *got, const unsigned char *expected)
 {
     static const double ulp[FRD_NTYPES] = {
-        [FEDRDMA_F16] = 0x1p-10, [FEDRDMA_BF16] = 0x1p-7, [FEDRDMA_F32] = 0x1p-23
+        [FEDRDMA_F16] = 0x1p-10, [FEDRDMA_BF16] = 0x1p-7, [FEDRDMA_F32] = 0x1p-23, [FEDRDMA_F64] = 0x1p-52
     };
     const double a = number_at(got, c->call.type), b = number_at(expected, c->call.type);
     const double largest = c->call.weighted ? 3 : 98.0 * c->n;

@@ -485,14 +485,12 @@ static uint64_t reference_scale(int type, int how, uint64_t bits, double factor)
 
     if (type == FEDRDMA_F64) {
         const double x = decode(type, bits);
-        return how == FRD_SCALE_DIV && factor == 0
-                   ? 0
-                   : encode(type, how == FRD_SCALE_MUL ? x * factor : x / factor);
+        return factor == 0 ? 0 : encode(type, how == FRD_SCALE_MUL ? x * factor : x / factor);
     }
     if (frd_type_is_float(type)) {
         const float x = (float)decode(type, bits), f = (float)factor;
         const float y = how == FRD_SCALE_MUL ? x * f : x / f;
-        return how == FRD_SCALE_DIV && f == 0 ? 0 : encode(type, (double)y);
+        return f == 0 ? 0 : encode(type, (double)y);
     }
     if (!(factor >= 1 && factor < 0x1p63))
         return 0;
