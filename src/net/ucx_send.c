@@ -6,8 +6,8 @@
  *   rendezvous  larger, with RDMA: one UCX rendezvous message; the peer's NIC reads our buffer.
  *   pieces      larger, over TCP alone: OFFER, and when the receive's CLEAR comes, eager pieces that land in the
  *               receive's buffer. A few are in flight at a time, so that small messages never wait behind a
- *               large one for longer than PIECES x PIECE_BYTES take. UCX 1.13's rendezvous over TCP emulates
- *               RDMA and reaches a quarter of the rate.
+ *               large one for longer than PIECES x PIECE_BYTES take. As fast as UCX's rendezvous over TCP or
+ *               faster, and unlike that it can be stopped on both sides at any time.
  *
  * Taking a send back: what only waits for its receive goes at once (pieces), or when the peer has let go of it
  * (rendezvous); what UCX is working on ends soon if the peer lives, and breaks the peer if not. */

@@ -3,7 +3,8 @@
  *
  * Options come from three places, the later winning: UCX's own variables (UCX_NET_DEVICES and so on: they are
  * the site's word about the machine), the defaults below, and FEDRDMA_UCX_* (FEDRDMA_UCX_TLS=rc,ud). So a
- * UCX_TLS meant for an MPI beside us has no effect here, nor have ours on the MPI. */
+ * UCX_TLS meant for an MPI beside us has no effect here, nor have ours on the MPI. (UCX 1.13 takes the names of a
+ * transport's options without the transport: TX_SEG_SIZE for UCX_TCP_TX_SEG_SIZE.) */
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,9 +23,16 @@ static const struct {
      * one node. */
     { "FEDRDMA_UCX_TLS", "TLS", "^sm,self" },
     /* A piece (ucx_send.c) is one segment: the sender's kernel reads it from the user's buffer, and the
-     * receiver's copy into the user's buffer is the only one. UCX's 8k and 64k cost a third of the rate. */
-    { "FEDRDMA_UCX_TCP_TX_SEG_SIZE", "TCP_TX_SEG_SIZE", "64k" },
-    { "FEDRDMA_UCX_TCP_RX_SEG_SIZE", "TCP_RX_SEG_SIZE", "256k" },
+     * receiver's copy into the user's buffer is the only one. With UCX's 8k and 64k it is half as fast. All
+     * ranks must agree on these. */
+    { "FEDRDMA_UCX_TCP_TX_SEG_SIZE", "TX_SEG_SIZE", "64k" },
+    { "FEDRDMA_UCX_TCP_RX_SEG_SIZE", "RX_SEG_SIZE", "256k" },
+    /* Progress must not block in connect(). UCX 1.13.1 also aborts the process when a peer dies between a
+     * blocking connect() and the first send (tcp_ep.c:478). */
+    { "FEDRDMA_UCX_TCP_CONN_NB", "CONN_NB", "y" },
+    /* UCX's rendezvous over TCP without its emulated puts, which abort the process when a peer dies at the
+     * wrong moment (tcp_ep.c:939). */
+    { "FEDRDMA_UCX_TCP_PUT_ENABLE", "PUT_ENABLE", "n" },
 };
 
 static int fail(frd_story *story, const char *what, ucs_status_t status)

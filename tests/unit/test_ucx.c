@@ -289,6 +289,8 @@ static void body_credit(rank *r)
     }
     wait_notes(r, notes, 100);
     meet_driving(r, 2);
+    for (int k = 0; k < 50; k++)
+        step(r, 1); /* until all of the credit is back */
     for (uint32_t i = 100; i < 200; i++) { /* one at a time */
         if (r->rank == 0)
             note_send(r, &notes[i]);

@@ -129,8 +129,9 @@ void meet_driving(rank *r, int round)
     const int target = round * r->world->size;
 
     __atomic_add_fetch(&r->world->word, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&r->world->word, __ATOMIC_SEQ_CST) < target)
+    do {
         step(r, 2);
+    } while (__atomic_load_n(&r->world->word, __ATOMIC_SEQ_CST) < target);
 }
 
 static frd_tag tag_of(uint32_t idx)
