@@ -21,6 +21,7 @@ struct fedrdma_request {
     frd_comm *comm;
     frd_args args; /* persistent: compared again at each start with the option check */
     frd_checked checked;
+    size_t *lengths; /* persistent, with the option check: what checked.call.slens and rlens refer to */
     const char *algorithm;
     bool persistent, started; /* started: not yet completed by wait or test */
     struct fedrdma_request *next, *prev; /* persistent ones, in the context's list */
@@ -116,6 +117,7 @@ static void request_destroy(fedrdma_request *r)
         if (r->next != NULL)
             r->next->prev = r->prev;
     }
+    frd_free(r->lengths);
     r->magic = 0;
     frd_pool_put(&ctx->requests, r);
 }
@@ -181,6 +183,25 @@ static int complete(fedrdma_request *r, fedrdma_result *result)
     return rc;
 }
 
+/* A persistent call is compared with the other ranks' at each start, so it keeps its blocks' lengths. */
+static int keep_lengths(fedrdma_request *r, const frd_checked *checked)
+{
+    const size_t n = (size_t)r->comm->channel.size;
+    frd_call *call = &r->checked.call;
+
+    if (!r->comm->ctx->conf.check || !call->irregular)
+        return FEDRDMA_OK;
+    r->lengths = frd_calloc(2 * n, sizeof(size_t));
+    if (r->lengths == NULL)
+        return frd_comm_fail(r->comm, FEDRDMA_ERR_NOMEM, "%s: out of memory for a request",
+                             frd_entry_name(r->args.entry));
+    if (checked->call.slens != NULL)
+        call->slens = memcpy(r->lengths, checked->call.slens, n * sizeof(size_t));
+    if (checked->call.rlens != NULL)
+        call->rlens = memcpy(r->lengths + n, checked->call.rlens, n * sizeof(size_t));
+    return FEDRDMA_OK;
+}
+
 static void make_persistent(fedrdma_request *r)
 {
     fedrdma_context *ctx = r->comm->ctx;
@@ -205,9 +226,14 @@ static int submit_checked(frd_comm *comm, const frd_args *args, const frd_checke
     if (rc != FEDRDMA_OK)
         return rc;
     if (mode == FRD_MODE_PERSISTENT) {
-        make_persistent(r);
-        *request = r;
-        return FEDRDMA_OK;
+        rc = keep_lengths(r, checked);
+        if (rc == FEDRDMA_OK) {
+            make_persistent(r);
+            *request = r;
+        } else {
+            request_destroy(r);
+        }
+        return rc;
     }
     if (ctx->conf.check)
         rc = frd_check_agreement(comm, args, checked);

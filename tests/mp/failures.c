@@ -194,8 +194,16 @@ static void multiple_rank(mp_job *job, int rank, void *arg)
     EXPECT_OK(fedrdma_finalize(&context));
 }
 
-/* The user computes for longer than the timeout while an operation is under way: no failure, and the first messages
- * have left before. */
+static void compute(double seconds)
+{
+    static _Thread_local volatile double x;
+
+    for (const double until = now_s() + seconds; now_s() < until;)
+        x += 1;
+}
+
+/* The user computes for longer than the timeout while an operation is under way, and nothing has come yet when he
+ * waits: no failure. And the first messages leave before he waits. */
 static void compute_rank(mp_job *job, int rank, void *arg)
 {
     const char *settings[] = { "timeout", "400ms", NULL };
@@ -212,13 +220,16 @@ static void compute_rank(mp_job *job, int rank, void *arg)
     fedrdma_comm *world = fedrdma_world(context);
     EXPECT_OK(fedrdma_comm_set_attr(world, &endless));
     data[0] = rank == 0 ? 77 : 0;
+    EXPECT_OK(fedrdma_barrier(world));
+    if (rank == 0)
+        compute(1.0);
     EXPECT_OK(fedrdma_ibroadcast(data, 100, FEDRDMA_INT, 0, world, &request));
     if (rank == 0) {
         EXPECT_OK(fedrdma_counter(context, "loop.sent_bytes", &sent));
         EXPECT(sent >= 400);
     }
-    for (const double until = now_s() + 0.9; now_s() < until;) /* computing */
-        data[99] = data[99];
+    if (rank != 0)
+        compute(0.8);
     EXPECT_OK(fedrdma_wait(&request, NULL));
     EXPECT(data[0] == 77);
     EXPECT_OK(fedrdma_finalize(&context));
@@ -312,6 +323,37 @@ static void unequal_rank(mp_job *job, int rank, void *arg)
     }
 }
 
+/* With the option check a persistent call is compared at each start, its counts by rank too. */
+static void persistent_check_rank(mp_job *job, int rank, void *arg)
+{
+    const char *settings[] = { "check", "1", NULL };
+    fedrdma_context *context = NULL;
+    fedrdma_request *request = NULL;
+    size_t ones[3] = { 1, 1, 1 }, expected[3] = { 1, 1, 1 }, displs[3] = { 0, 1, 2 };
+    int in[3] = { rank, rank, rank }, out[3];
+
+    (void)arg;
+    mp_expect_rank = rank;
+    if (!EXPECT_OK(mp_threads_init(job, rank, settings, &context)))
+        return;
+    fedrdma_comm *world = fedrdma_world(context);
+    for (int wrong = 0; wrong < 2; wrong++) {
+        expected[0] = rank == 1 && wrong ? 0 : 1;
+        EXPECT_OK(fedrdma_alltoallv_init(in, ones, displs, FEDRDMA_INT, out, expected, displs, FEDRDMA_INT, world,
+                                         &request));
+        expected[0] = 7; /* the call has copied them */
+        for (int i = 0; i < 2; i++) {
+            EXPECT_CODE(fedrdma_start(request), wrong ? FEDRDMA_ERR_MISMATCH : FEDRDMA_OK);
+            if (wrong)
+                EXPECT_STORY(world, "rank 0 sends 4 bytes to rank 1, which expects 0");
+            EXPECT_OK(fedrdma_wait(&request, NULL));
+        }
+        EXPECT_OK(fedrdma_request_free(&request));
+    }
+    EXPECT(out[2] == 2);
+    EXPECT_OK(fedrdma_finalize(&context));
+}
+
 static void progress_called(uint64_t done, uint64_t total, void *arg)
 {
     EXPECT(done <= total);
@@ -365,6 +407,7 @@ static const struct {
     { "threads that make communicators", 3, makers_rank },
     { "many sizes", 2, sizes_rank },
     { "options that differ", 3, unequal_rank },
+    { "persistent calls compared", 3, persistent_check_rank },
     { "steady state", 3, steady_rank },
     { "steady state, one rank", 1, steady_rank },
 };
