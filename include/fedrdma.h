@@ -326,7 +326,9 @@ int fedrdma_allreduce_init(const void *send, void *recv, size_t count, fedrdma_d
 
 /* recv = sum of weight_r x send_r over all ranks r, divided by the sum of the weights; the heart of federated
  * averaging (McMahan et al. 2017), where a rank's weight is its number of samples. Floating types only.
- * FEDRDMA_ERR_INVALID: weight negative, infinite or NaN. All weights 0: the result is 0. */
+ * What a rank of weight 0 gives does not count, not even infinities and NaNs; all weights 0: the result is 0.
+ * The sum is formed in the type itself: values next to its largest can round to infinity.
+ * FEDRDMA_ERR_INVALID: weight negative, infinite or NaN. */
 int fedrdma_allreduce_weighted(const void *send, void *recv, size_t count, fedrdma_datatype type,
                                double weight, fedrdma_comm *comm);
 int fedrdma_iallreduce_weighted(const void *send, void *recv, size_t count, fedrdma_datatype type,
