@@ -5,8 +5,8 @@
 #   rows    lines of runs, sorted, "case size place coll ranks buffer library setting median_us mode cpu_share verified"
 #           -> the CSV. median_us is the median of the runs' medians, min_us and max_us the least and the greatest of
 #           them. Runs in near mode count; without any those in far mode, and without any those in which it changed.
-#   report  [floor CSV] [mode=...] CSV -> the tables. The best peer of a size is the verified row of another library
-#           with the least median, of the same mode as fedrdma's; the ratio is its median by fedrdma's.
+#   report  [floor CSV] CSV -> the tables. The best peer of a size is the verified row of another library with the
+#           least median, of the same mode as fedrdma's; the ratio is its median by fedrdma's. -v cores=N.
 #   plot    [floor CSV] CSV -> for each case a gnuplot data block: size, fedrdma, Open MPI's and MPICH's best, floor.
 #
 # Plain awk: no arrays of arrays, no sort.
@@ -14,7 +14,7 @@
 function size_text(bytes,   u) {
     for (u = 1; u < 4 && bytes >= 1024 && bytes % 1024 == 0; u++)
         bytes /= 1024
-    return bytes substr("", 1) (u > 1 ? substr("kmg", u - 1, 1) : "")
+    return bytes (u > 1 ? substr("kmg", u - 1, 1) : "")
 }
 function us_text(us) { return us == "" ? "-" : us < 100 ? sprintf("%.2f", us) : sprintf("%.0f", us) }
 
@@ -103,8 +103,8 @@ function floor_of(c, bytes,   f, key) {
 
 function report_size(c, bytes,   i, o, b, ratio, least, share) {
     split(ours[c, bytes], o, ",")
-    least = floor_of(c, bytes)
-    share = least != "" && worth(o[10]) == 2 && !floor_far && o[7] > 0 ? sprintf("%.0f%%", 100 * least / o[7]) : "-"
+    least = floor_far || worth(o[10]) < 2 ? "" : floor_of(c, bytes)
+    share = least != "" && o[7] > 0 ? sprintf("%.0f%%", 100 * least / o[7]) : "-"
     ratio = "-"
     split("", b)
     if (split(best_peer(c, bytes, o[10], ""), b, ",") > 0 && o[7] > 0) {
@@ -116,8 +116,10 @@ function report_size(c, bytes,   i, o, b, ratio, least, share) {
         }
     }
     nfar += worth(o[10]) < 2
-    for (i = 1; i <= npeers[c, bytes]; i++)
+    for (i = 1; i <= npeers[c, bytes]; i++) {
         nother += field(peer[c, bytes, i], 10) != o[10]
+        nbusy += field(peer[c, bytes, i], 11) < 0.9 * (o[2] > cores && cores > 0 ? cores / o[2] : 1)
+    }
     printf "%-8s%10s%10s%10s %6.2f  %10s%10s%10s %6s  %-22s%7s%10s%7s  %s\n", size_text(bytes), us_text(o[7]), us_text(o[8]),
         us_text(o[9]), o[11], us_text(b[7]), us_text(b[8]), us_text(b[9]), b[11] == "" ? "-" : sprintf("%.2f", b[11]),
         b[5] == "" ? "-" : b[5] " " b[6], ratio, us_text(least), share,
@@ -129,7 +131,7 @@ function report_case(c,   i, f) {
         f[1], f[2], f[3]
     printf "%-8s%10s%10s%10s %6s  %10s%10s%10s %6s  %-22s%7s%10s%7s  %s\n", "# Size", "fedrdma", "min", "max", "CPU",
         "Best peer", "min", "max", "CPU", "which", "Ratio", "Floor", "Share", "Mode"
-    sum = counted = nfar = nother = 0
+    sum = counted = nfar = nother = nbusy = 0
     for (i = 1; i <= nsizes[c]; i++)
         if ((c, size[c, i]) in ours)
             report_size(c, size[c, i])
@@ -139,6 +141,8 @@ function report_case(c,   i, f) {
         printf "# %d size(s) of fedrdma not in near mode: ratios hold for far mode only; repeat them\n", nfar
     if (nother)
         printf "# %d time(s) of peers in another mode than fedrdma's: not compared\n", nother
+    if (nbusy) # they poll while they wait, so somebody else had their cores
+        printf "# the machine was BUSY: at %d time(s) of peers they had less than 0.9 of their cores\n", nbusy
 }
 
 # ---- plot ------------------------------------------------------------------------------------------------------------
