@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * ucx_place.c - the addresses of a host, and which of a peer's to connect to.
  *
- * They serve only to meet: what the data then travels on is UCX's choice among all devices of both. A peer on
- * the same host is met at the loopback address. Else come, in the order of the peer's interfaces, its addresses in
- * a subnet that we are in too, then its others; never one that is ours (bridges of containers and virtual
- * machines have the same address on every host). The option interface names one for hosts where that is wrong. */
+ * They serve only to meet: what the data then travels on is UCX's choice among all devices of both. (UCX refuses to
+ * meet on a device that FEDRDMA_UCX_NET_DEVICES leaves out; the next address is tried then.) A peer on the same
+ * host is met at the loopback address, or any of its own. Else come, in the order of the peer's interfaces, its
+ * addresses in a subnet that we are in too, then its others; never one that is ours (bridges of containers and
+ * virtual machines have the same address on every host). The option interface names one where that is wrong. */
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -152,8 +153,10 @@ bool frd_ucx_place_choose(const frd_ucx_card *own, const frd_ucx_card *its, int 
 
         if (loopback.family == AF_INET6)
             memcpy(loopback.address, &in6addr_loopback, 16);
-        to_address(&loopback, its->port, address, bytes);
-        return k == 0;
+        if (k > (int)its->places)
+            return false;
+        to_address(k == 0 ? &loopback : &its->place[k - 1], its->port, address, bytes);
+        return true;
     }
     for (int wanted = 2; wanted >= 1; wanted--) {
         for (uint32_t i = 0; i < its->places; i++) {

@@ -3,12 +3,14 @@
  * that die, hang or leave, garbage, options that UCX can't serve. Every wait is bounded. */
 #include "ucx_ranks.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "net/ucx.h"
+#include "net/ucx_parts.h"
 
 /* ---- ranks as processes ---- */
 
@@ -484,6 +486,52 @@ START_TEST(test_card)
 }
 END_TEST
 
+/* ---- addresses ---- */
+
+/* The k-th address to try, as text; "" when there is none. */
+static const char *chosen(const frd_ucx_card *own, const frd_ucx_card *its, int k)
+{
+    static char text[64];
+    struct sockaddr_storage address;
+    socklen_t bytes;
+
+    if (!frd_ucx_place_choose(own, its, k, &address, &bytes))
+        return "";
+    ck_assert_uint_eq(ntohs(((struct sockaddr_in *)(void *)&address)->sin_port), 4711);
+    ck_assert_ptr_nonnull(inet_ntop(AF_INET, &((struct sockaddr_in *)(void *)&address)->sin_addr, text, sizeof text));
+    return text;
+}
+
+START_TEST(test_place)
+{
+    const frd_ucx_card own = { .boot_id = "here",
+                               .network = 1,
+                               .places = 2,
+                               .place = { { .family = AF_INET, .prefix = 16, .address = { 172, 17, 0, 1 } },
+                                          { .family = AF_INET, .prefix = 22, .address = { 10, 1, 4, 2 } } } };
+    frd_ucx_card its = { .boot_id = "there",
+                         .network = 1,
+                         .port = 4711,
+                         .places = 4,
+                         .place = { { .family = AF_INET, .prefix = 16, .address = { 172, 17, 0, 1 } },
+                                    { .family = AF_INET, .prefix = 24, .address = { 192, 168, 0, 9 } },
+                                    { .family = AF_INET, .prefix = 22, .address = { 10, 1, 8, 3 } },
+                                    { .family = AF_INET, .prefix = 22, .address = { 10, 1, 7, 3 } } } };
+
+    ck_assert_str_eq(chosen(&own, &its, 0), "10.1.7.3");
+    ck_assert_str_eq(chosen(&own, &its, 1), "192.168.0.9");
+    ck_assert_str_eq(chosen(&own, &its, 2), "10.1.8.3");
+    ck_assert_str_eq(chosen(&own, &its, 3), "");
+    strcpy(its.boot_id, "here");
+    ck_assert_str_eq(chosen(&own, &its, 0), "127.0.0.1");
+    ck_assert_str_eq(chosen(&own, &its, 1), "172.17.0.1");
+    ck_assert_str_eq(chosen(&own, &its, 4), "10.1.7.3");
+    ck_assert_str_eq(chosen(&own, &its, 5), "");
+    its.network = 2;
+    ck_assert_str_eq(chosen(&own, &its, 0), "10.1.7.3");
+}
+END_TEST
+
 /* ---- options ---- */
 
 START_TEST(test_options)
@@ -529,6 +577,7 @@ int main(void)
     tcase_add_loop_test(peers, test_close, 0, 2);
     tcase_add_test(bytes, test_garbage);
     tcase_add_test(bytes, test_card);
+    tcase_add_test(bytes, test_place);
     tcase_add_loop_test(bytes, test_options, 0, 4);
     return run_suite(suite);
 }
