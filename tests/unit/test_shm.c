@@ -111,7 +111,9 @@ START_TEST(test_garbage)
             if (round % 3 != 0)
                 memcpy(t.consumer.data + k, &record, sizeof(record));
         }
-        atomic_store(&t.consumer.shared->head, world_draw(&random) >> (world_draw(&random) % 64));
+        t.consumer.own = t.consumer.other = world_draw(&random) % 100 * FRD_SHM_RECORD_ALIGN;
+        atomic_store(&t.consumer.shared->head,
+                     t.consumer.own + (world_draw(&random) >> (world_draw(&random) % 64)));
         while (frd_shm_ring_peek(&t.consumer, &record, &payload)) {
             ck_assert(payload >= t.consumer.data);
             ck_assert(payload + record.bytes <= t.consumer.data + t.consumer.size);
