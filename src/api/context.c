@@ -38,6 +38,20 @@ void frd_context_leave(fedrdma_context *ctx)
     pthread_mutex_unlock(&ctx->lock);
 }
 
+/* How long a call that is done stays for its last bytes: longer than a socket's buffers take to drain at 1 Gbit/s. A
+ * peer that takes nothing for so long will have to wait for our next call. */
+#define FLUSH_NS (100 * FRD_NS_PER_MS)
+
+static void flush(fedrdma_context *ctx)
+{
+    const uint64_t start = frd_now_ns();
+
+    do {
+        if (frd_engine_progress(ctx->engine) == 0)
+            frd_fabric_idle(ctx->fabric, start, start + FLUSH_NS);
+    } while (!frd_fabric_flushed(ctx->fabric) && frd_now_ns() - start < FLUSH_NS);
+}
+
 void frd_context_drive(fedrdma_context *ctx, const frd_op *op, uint64_t now_ns)
 {
     uint64_t idle_since = 0;
@@ -60,6 +74,8 @@ void frd_context_drive(fedrdma_context *ctx, const frd_op *op, uint64_t now_ns)
             frd_context_enter(ctx);
         }
     }
+    if (!frd_fabric_flushed(ctx->fabric))
+        flush(ctx);
     frd_engine_leave(ctx->engine, op->end_ns);
 }
 

@@ -140,6 +140,15 @@ int frd_fabric_progress(frd_fabric *fabric)
     return events;
 }
 
+bool frd_fabric_flushed(frd_fabric *fabric)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < fabric->nets; i++)
+        all = fabric->net[i]->ops->flushed(fabric->net[i]) && all;
+    return all;
+}
+
 void frd_fabric_idle(frd_fabric *fabric, uint64_t idle_since_ns, uint64_t deadline_ns)
 {
     frd_wait_step(&fabric->wait, idle_since_ns, deadline_ns);

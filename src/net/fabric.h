@@ -45,6 +45,9 @@ bool frd_fabric_lost(const frd_fabric *fabric, int peer);
 /* Moves everything on; number of events. */
 int frd_fabric_progress(frd_fabric *fabric);
 
+/* Does nothing that was sent wait for our progress any more? As net.h's flushed; asked until true before leaving. */
+bool frd_fabric_flushed(frd_fabric *fabric);
+
 /* One step of waiting after progress found nothing since `idle_since_ns`: poll on (a pause), yield the core,
  * or sleep in the kernel until something comes or `deadline_ns` passes; by conf.spin and conf.yield. */
 void frd_fabric_idle(frd_fabric *fabric, uint64_t idle_since_ns, uint64_t deadline_ns);

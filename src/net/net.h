@@ -96,6 +96,9 @@ typedef struct frd_net_ops {
     void (*cancel)(frd_net *net, frd_msg *msg);
     /* Moves things on; returns the number of messages or events handled, 0 when idle. Never blocks. */
     int (*progress)(frd_net *net);
+    /* Gets what was sent, or answered, out of buffers that only progress empties: a rank that computes for an hour must
+     * not keep its peers' last bytes. Starts that, and tells whether nothing (more) waits for our progress. */
+    bool (*flushed)(frd_net *net);
     /* Before sleeping: a file descriptor that becomes readable when there is something to do (-1: none), and
      * arm() to say that we are about to sleep on it: false when there is work already. After waking,
      * disarm() (also called after a false). */

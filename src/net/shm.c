@@ -195,6 +195,20 @@ static int shm_progress(frd_net *net)
     return n;
 }
 
+/* Messages are in the ring when they end; notes, that free the peer's buffers, may wait for room in it. */
+static bool shm_flushed(frd_net *net)
+{
+    const frd_shm *const shm = (const frd_shm *)net;
+
+    for (size_t i = 0; i < shm->peers; i++) {
+        const frd_shm_peer *const peer = shm->peer[i];
+
+        if (!peer->lost && !peer->left && peer->notes != NULL)
+            return false;
+    }
+    return true;
+}
+
 static int shm_fd(frd_net *net)
 {
     return ((frd_shm *)net)->epoll_fd;
@@ -406,6 +420,7 @@ const frd_net_ops frd_net_shm = {
     .refuse = frd_shm_refuse,
     .cancel = shm_cancel,
     .progress = shm_progress,
+    .flushed = shm_flushed,
     .fd = shm_fd,
     .arm = shm_arm,
     .disarm = shm_disarm,

@@ -139,6 +139,41 @@ static int ucx_progress(frd_net *base)
     return count;
 }
 
+static void on_flushed(void *request, ucs_status_t status, void *user_data)
+{
+    frd_ucx *const net = user_data;
+
+    (void)status; /* an endpoint that failed has nothing left to send */
+    net->flushing = false;
+    net->requests--;
+    ucp_request_free(request);
+}
+
+/* UCX over TCP calls a message sent when it has copied it; what the socket did not take leaves by progress only. With
+ * RDMA the network card sends on by itself. */
+static bool ucx_flushed(frd_net *base)
+{
+    frd_ucx *const net = (frd_ucx *)base;
+    const ucp_request_param_t params = {
+        .op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA,
+        .cb.send = on_flushed,
+        .user_data = net,
+    };
+    const frd_log *outer;
+
+    if (!TAILQ_EMPTY(&net->active))
+        return false;
+    if (!net->pieces || net->flushing || !net->unflushed)
+        return !net->flushing;
+    outer = frd_ucx_log_enter(net->env.log);
+    net->unflushed = false;
+    net->flushing = UCS_PTR_IS_PTR(ucp_worker_flush_nbx(net->worker, &params));
+    if (net->flushing)
+        net->requests++;
+    frd_ucx_log_leave(outer);
+    return !net->flushing;
+}
+
 static int ucx_fd(frd_net *base)
 {
     return ((frd_ucx *)base)->epoll;
@@ -286,6 +321,7 @@ const frd_net_ops frd_net_ucx = {
     .refuse = frd_ucx_refuse,
     .cancel = frd_ucx_cancel,
     .progress = ucx_progress,
+    .flushed = ucx_flushed,
     .fd = ucx_fd,
     .arm = ucx_arm,
     .disarm = ucx_disarm,

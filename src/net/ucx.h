@@ -111,6 +111,8 @@ struct frd_ucx {
     bool closing;
     unsigned left;     /* peers that said goodbye */
     unsigned requests; /* UCX's, in flight */
+    bool unflushed;    /* something was sent since the last flush */
+    bool flushing;     /* UCX works on one */
     struct frd_ucx_peers active;
     struct frd_ucx_ops arrived; /* offers that came since UCX returned */
     struct frd_ucx_ops endings; /* ends that wait for UCX or the peer, earliest give_up_ns first */

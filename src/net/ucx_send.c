@@ -105,6 +105,7 @@ void frd_ucx_submit(frd_ucx_op *op)
     peer->owed_bytes -= op->wire.credit;
     op->busy++;
     peer->net->requests++;
+    peer->net->unflushed = true;
     request = ucp_am_send_nbx(op->kind == FRD_UCX_OP_HELLO ? peer->own : peer->ep, 0, &op->wire,
                               sizeof(op->wire), data, len, &param);
     if (!UCS_PTR_IS_PTR(request))
