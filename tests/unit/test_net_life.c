@@ -4,6 +4,7 @@
 #include <check.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -108,6 +109,39 @@ static void preference_body(rank *r)
 START_TEST(test_preference)
 {
     world w = { .transports = "shm,loop", .size = 3, .body = preference_body, .prepare = two_nodes };
+
+    world_run(&w);
+}
+END_TEST
+
+/* Rank 1 has no descriptors left to open rank 0's memory with, which could well open rank 1's. */
+static void few_descriptors(rank *r)
+{
+    enum { OWN = 4 }; /* that shm opens for itself */
+    const int next = dup(0);
+    struct rlimit limit;
+
+    close(next);
+    REQUIRE(next >= 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    limit.rlim_cur = (rlim_t)(next + OWN);
+    if (r->rank == 1)
+        REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+static void one_way_body(rank *r)
+{
+    REQUIRE(r->open_rc == FEDRDMA_ERR_UNREACHABLE);
+    REQUIRE(strstr(r->story.text, r->rank == 0 ? "it cannot reach us" : "can't be opened") != NULL);
+}
+
+START_TEST(test_one_way)
+{
+    world w = { .transports = "shm",
+                .size = 2,
+                .forked = true,
+                .body = one_way_body,
+                .prepare = few_descriptors,
+                .may_fail = true };
 
     world_run(&w);
 }
@@ -432,11 +466,16 @@ END_TEST
 
 static void leave_body(rank *r)
 {
+    enum { EARLY = 50 };
     unsigned char buf[100] = { 0 };
-    single s;
+    single s, early[EARLY];
 
+    for (uint32_t i = 0; i < EARLY && r->rank == 0; i++)
+        start(r, &early[i], 1, false, 100 + i, NULL, 0);
     world_barrier(r);
     if (r->rank == 1) { /* sends, and goes */
+        for (uint32_t i = 0; i < EARLY; i++)
+            start(r, &early[i], 0, true, 100 + i, NULL, 0);
         start(r, &s, 0, true, 1, buf, sizeof(buf));
         world_until(r, &s.ended, 1);
         frd_fabric_close(r->fabric);
@@ -450,6 +489,8 @@ static void leave_body(rank *r)
         world_turn(r);
     turns_for(r, 300 * FRD_NS_PER_MS);
     REQUIRE(r->lost[1] == 0); /* nothing is missing */
+    for (int i = 0; i < EARLY; i++)
+        REQUIRE(early[i].ended == 1 && early[i].rc == FEDRDMA_OK);
     start(r, &s, 1, false, 1, buf, sizeof(buf));
     world_until(r, &s.ended, 1);
     REQUIRE(s.rc == FEDRDMA_OK && r->lost[1] == 0);
@@ -485,6 +526,49 @@ START_TEST(test_leave)
 }
 END_TEST
 
+/* A message whose sender is gone, and its buffer is something else by now. */
+static void gone_body(rank *r)
+{
+    enum { LEN = 300000 };
+    unsigned char *const buf = calloc(1, LEN);
+    single s;
+
+    REQUIRE(buf != NULL);
+    if (r->rank == 1) {
+        start(r, &s, 0, true, 1, buf, LEN);
+        while (world_flags(r)[0] == 0)
+            world_turn(r);
+        frd_fabric_close(r->fabric);
+        r->fabric = NULL;
+        memset(buf, 1, LEN);
+        world_flags(r)[0] = 2;
+        while (world_flags(r)[0] == 2)
+            ;
+    } else {
+        while (r->stat.net_unexpected == 0)
+            frd_fabric_progress(r->fabric);
+        world_flags(r)[0] = 1;
+        while (world_flags(r)[0] == 1)
+            ;
+        start(r, &s, 1, false, 1, buf, LEN);
+        world_until(r, &s.ended, 1);
+        REQUIRE(s.rc == FEDRDMA_ERR_CANCELED || s.rc == FEDRDMA_ERR_RANK_LOST);
+        world_flags(r)[0] = 3;
+    }
+    free(buf);
+}
+
+START_TEST(test_gone)
+{
+    world w = { .transports = _i == 0 ? "loop" : "shm",
+                .option = { { "shm_direct", _i == 1 ? "1" : "0" } },
+                .size = 2,
+                .body = gone_body };
+
+    world_run(&w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("net life");
@@ -496,6 +580,7 @@ int main(void)
     tcase_add_test(tcase, test_unreachable);
     tcase_add_test(tcase, test_third_party);
     tcase_add_test(tcase, test_preference);
+    tcase_add_test(tcase, test_one_way);
     tcase_add_test(tcase, test_other_process);
     tcase_add_test(tcase, test_no_such);
     tcase_add_test(tcase, test_none);
@@ -505,6 +590,7 @@ int main(void)
     tcase_add_loop_test(tcase, test_kill, 0, 8 * MORTAL);
     tcase_add_test(tcase, test_last_words);
     tcase_add_loop_test(tcase, test_leave, 0, 6);
+    tcase_add_loop_test(tcase, test_gone, 0, 3);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

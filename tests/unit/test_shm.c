@@ -128,7 +128,7 @@ END_TEST
 
 /* ---- a peer gone mad ------------------------------------------------------------------------------ */
 
-enum { POSTED = 64 };
+enum { POSTED = 64, WANTED = 150, ROW = 400 };
 
 static void ignore(frd_msg *msg, int rc)
 {
@@ -160,10 +160,14 @@ static void write_nonsense(rank *r, frd_shm_peer *to)
         frd_shm_record record = { .kind = (uint32_t)(z >> 32) % FRD_SHM_KINDS,
                                   .bytes = z >> 50 & 1 ? (uint32_t)(z >> 40) % 200 : 0,
                                   .tag = some_tag(z >> 20),
-                                  .len = z >> 51 & 1 ? (z >> 40) % 200 : z >> (z >> 52 & 63),
+                                  .len = z >> 51 & 1 ? WANTED : z >> (z >> 52 & 63),
                                   .id = z >> 53 & 1 ? id : z,
-                                  .arg = z >> 54 & 1 ? id : world_draw(&r->random) };
+                                  .arg = z >> 54 & 1   ? id
+                                         : z >> 56 & 1 ? 0
+                                                       : world_draw(&r->random) };
 
+        if ((z >> 57) % 4 == 0) /* most likely to hit something, and too long for it */
+            record = (frd_shm_record){ .kind = FRD_SHM_DATA, .bytes = (uint32_t)(ROW - z % 50), .id = id };
         if (record.kind == FRD_SHM_EAGER && z >> 55 & 1)
             record.len = record.bytes;
         write_record(r, to, &record);
@@ -177,9 +181,8 @@ static void write_nonsense(rank *r, frd_shm_peer *to)
 
 static void nonsense_body(rank *r)
 {
-    enum { LEN = 150 };
     frd_shm *const shm = (frd_shm *)r->fabric->net[0];
-    static unsigned char buf[2][2 * POSTED][LEN];
+    static unsigned char buf[2 * POSTED][ROW];
     frd_msg msg[2 * POSTED];
 
     world_barrier(r);
@@ -190,6 +193,7 @@ static void nonsense_body(rank *r)
         return;
     }
     memset(msg, 0, sizeof(msg));
+    memset(buf, 0xa5, sizeof(buf));
     for (unsigned i = 0; i < 2 * POSTED; i++)
         msg[i].handle = &msg[i];
     for (unsigned turn = 0; r->lost[1] == 0; turn++) {
@@ -199,7 +203,7 @@ static void nonsense_body(rank *r)
         if (msg[i].handle != &msg[i])
             continue; /* in flight; its handle is the transport's */
         msg[i] = (frd_msg){
-            .tag = some_tag(i | 1), .peer = 1, .buf = buf[0][i], .len = i < POSTED ? LEN : 3, .done = ignore
+            .tag = some_tag(i | 1), .peer = 1, .buf = buf[i], .len = i < POSTED ? WANTED : 3, .done = ignore
         };
         msg[i].tag.comm = i < POSTED ? 1 : 2;
         if (i < POSTED)
@@ -208,6 +212,10 @@ static void nonsense_body(rank *r)
             frd_fabric_send(r->fabric, &msg[i]);
     }
     REQUIRE(r->stat.net_dropped > 0);
+    for (int i = 0; i < 2 * POSTED; i++) {
+        for (int k = WANTED; k < ROW; k++)
+            REQUIRE(buf[i][k] == 0xa5);
+    }
     world_flags(r)[0] = 1;
 }
 
