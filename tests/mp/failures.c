@@ -393,7 +393,7 @@ static void steady_rank(mp_job *job, int rank, void *arg)
             EXPECT_OK(fedrdma_allreduce_weighted(in, out, 100000, FEDRDMA_F32, 2.0, world));
     }
     EXPECT(clean >= (STEADY_CALLS - 1) / 2);
-    EXPECT(reports == STEADY_CALLS);
+    EXPECT(reports >= STEADY_CALLS); /* slow calls report before their end, too */
     EXPECT_OK(fedrdma_comm_last_result(world, &result));
     EXPECT(result.silos == 1 && result.silos_total == 1 && result.time_ns > 0);
     EXPECT(mp_threads_size(job) == 1 || (result.sent_bytes >= 400000 && result.received_bytes >= 400000));
