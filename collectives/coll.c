@@ -27,6 +27,15 @@ size_t frd_algo_count(void)
     return sizeof algos / sizeof algos[0];
 }
 
+size_t frd_algo_messages(void)
+{
+    size_t n = 0;
+
+    while (n < frd_algo_count() && (algos[n].flags & FRD_ALGO_NODE) == 0)
+        n++;
+    return n;
+}
+
 const frd_algo *frd_algo_at(size_t index)
 {
     return index < frd_algo_count() ? &algos[index] : NULL;

@@ -2,7 +2,7 @@
  * coll.h - what an algorithm sees: the verbs, its data, the tree shapes; and the table of algorithms.
  *
  * To add one: a file collectives/<collective>_<name>.c with frd_<collective>_<name>(), a row in
- * FRD_ALGO_TABLE, a line in collectives/Makefile.inc. Order of rows is order of preference where the
+ * FRD_ALGO_TABLE (those of the node last), a line in collectives/Makefile.inc. Order of rows is order of preference where the
  * selection rules (coll.c) name none. */
 #ifndef FRD_COLLECTIVES_COLL_H
 #define FRD_COLLECTIVES_COLL_H
@@ -75,6 +75,7 @@ enum frd_algo_flags {
     FRD_ALGO_COMMUTATIVE = 1, /* changes the order of operands */
     FRD_ALGO_POW2 = 2,        /* group size must be a power of two */
     FRD_ALGO_REGULAR = 4,     /* equal blocks only */
+    FRD_ALGO_NODE = 8,        /* all ranks on one node, and their shared memory works; never cut into fragments */
 };
 
 /* X(COLL, function's name part, flags, "one line: steps; bytes sent by the busiest rank"). L: bytes of the
@@ -113,7 +114,16 @@ enum frd_algo_flags {
     X(ALLTOALL, alltoall, pairwise, 0, "pairwise exchange: n-1 steps; L(n-1)/n") \
     X(ALLTOALL, alltoall, linear, 0, "everybody to everybody: 1 step of n-1 sends; L(n-1)/n") \
     X(BARRIER, barrier, dissemination, 0, "dissemination: log n steps; log n bytes") \
-    X(BARRIER, barrier, linear, 0, "through the first rank: 2 steps; n-1 bytes")
+    X(BARRIER, barrier, linear, 0, "through the first rank: 2 steps; n-1 bytes") \
+    X(ALLREDUCE, allreduce, node, FRD_ALGO_NODE, "shared memory: 1 step; L") \
+    X(REDUCE, reduce, node, FRD_ALGO_NODE, "shared memory: 1 step; L") \
+    X(BROADCAST, broadcast, node, FRD_ALGO_NODE, "shared memory: 1 step; L") \
+    X(GATHER, gather, node, FRD_ALGO_NODE | FRD_ALGO_REGULAR, "shared memory: 1 step; L/n") \
+    X(SCATTER, scatter, node, FRD_ALGO_NODE | FRD_ALGO_REGULAR, "shared memory: 1 step; L(n-1)/n") \
+    X(ALLGATHER, allgather, node, FRD_ALGO_NODE | FRD_ALGO_REGULAR, "shared memory: 1 step; L/n") \
+    X(REDUCE_SCATTER, reduce_scatter, node, FRD_ALGO_NODE | FRD_ALGO_REGULAR, "shared memory: 1 step; L(n-1)/n") \
+    X(ALLTOALL, alltoall, node, FRD_ALGO_NODE | FRD_ALGO_REGULAR, "shared memory: 1 step; L(n-1)/n") \
+    X(BARRIER, barrier, node, FRD_ALGO_NODE, "shared memory: 1 step; 0")
 
 #define FRD_ALGO_DECLARE(COLL, coll, name, flags, text) frd_algo_fn frd_##coll##_##name;
 FRD_ALGO_TABLE(FRD_ALGO_DECLARE)
@@ -130,6 +140,7 @@ typedef struct frd_algo {
 const char *frd_coll_name(int coll);
 size_t frd_algo_count(void);
 const frd_algo *frd_algo_at(size_t index);
+size_t frd_algo_messages(void); /* those that use messages, so everywhere: the first ones */
 
 /* What decides the choice. */
 typedef struct frd_choice {
@@ -137,6 +148,7 @@ typedef struct frd_choice {
     int ranks;
     size_t bytes; /* vector length, or one block's (irregular: the mean) */
     bool regular, commutative;
+    bool node; /* all ranks are on one node and share memory there */
 } frd_choice;
 
 /* Selection rules: the built-in table, and the user's text before it. One rule: collective, byte range, at

@@ -39,8 +39,18 @@ struct frd_rules {
  * bytes). A step costs a latency, so with 4 ranks recursive doubling, 2 steps of L, meets halving and
  * doubling, 4 steps that move 1.5 L, at L = 4 x latency x rate; that is 12 KiB for 0.3 us and 10 GB/s (a
  * node) and 36 KiB for 4.5 us and 2 GB/s (TCP): hence 16 KiB. Chains need many more fragments (1 MiB) in
- * flight than ranks. Block sizes of the others are the paper's, in powers of two. */
+ * flight than ranks. Block sizes of the others are the paper's, in powers of two. Where shared memory can do all of
+ * a call nothing else comes near. */
 static const rule builtin[] = {
+    { FRD_COLL_ALLREDUCE, 0, OPEN, ANY, "node" },
+    { FRD_COLL_REDUCE, 0, OPEN, ANY, "node" },
+    { FRD_COLL_BROADCAST, 0, OPEN, ANY, "node" },
+    { FRD_COLL_GATHER, 0, OPEN, ANY, "node" },
+    { FRD_COLL_SCATTER, 0, OPEN, ANY, "node" },
+    { FRD_COLL_ALLGATHER, 0, OPEN, ANY, "node" },
+    { FRD_COLL_REDUCE_SCATTER, 0, OPEN, ANY, "node" },
+    { FRD_COLL_ALLTOALL, 0, OPEN, ANY, "node" },
+    { FRD_COLL_BARRIER, 0, OPEN, ANY, "node" },
     { FRD_COLL_ALLREDUCE, 0, 16 * KIB, ANY, "recdbl" },
     { FRD_COLL_ALLREDUCE, 64 * KIB, OPEN, 16, "ring" }, /* 2(n-1) steps: more ranks, more latency */
     { FRD_COLL_ALLREDUCE, 16 * KIB, OPEN, ANY, "rabenseifner" },
@@ -277,6 +287,7 @@ static bool can_do(const frd_algo *algo, const frd_choice *c)
 
     return algo->coll == c->coll && (c->commutative || (algo->flags & FRD_ALGO_COMMUTATIVE) == 0) &&
            (c->regular || (algo->flags & FRD_ALGO_REGULAR) == 0) &&
+           (c->node || (algo->flags & FRD_ALGO_NODE) == 0) &&
            (pow2 || (algo->flags & FRD_ALGO_POW2) == 0);
 }
 

@@ -275,7 +275,7 @@ int fedrdma_comm_set_attr(fedrdma_comm *comm, const fedrdma_attr *attr);
 typedef struct fedrdma_result {
     int silos;               /* silos whose contribution is in the result */
     int silos_total;         /* silos of the communicator */
-    uint64_t time_ns;        /* from start to completion */
+    uint64_t time_ns;        /* from start to completion; 0: a short call within a node, over at once */
     uint64_t sent_bytes;     /* payload sent by this rank for the operation, all transports */
     uint64_t received_bytes; /* and received */
     double rate_bps;         /* (sent + received) x 8 / time, bits per second */

@@ -138,9 +138,10 @@ static void size_text(size_t bytes, char *text, size_t room)
 
 static void flags_text(unsigned flags, char *text, size_t room)
 {
-    snprintf(text, room, "%s%s%s", (flags & FRD_ALGO_COMMUTATIVE) != 0 ? " [commutative operators]" : "",
+    snprintf(text, room, "%s%s%s%s", (flags & FRD_ALGO_COMMUTATIVE) != 0 ? " [commutative operators]" : "",
              (flags & FRD_ALGO_POW2) != 0 ? " [2^k ranks]" : "",
-             (flags & FRD_ALGO_REGULAR) != 0 ? " [equal blocks]" : "");
+             (flags & FRD_ALGO_REGULAR) != 0 ? " [equal blocks]" : "",
+             (flags & FRD_ALGO_NODE) != 0 ? " [one node]" : "");
 }
 
 static void print_algorithms(const frd_rules *rules)

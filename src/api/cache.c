@@ -153,13 +153,13 @@ static bool has_blocks(int coll)
 }
 
 /* Bytes of the vector (of each block) that one fragment carries; the whole length when it isn't cut. */
-static size_t fragment_bytes(const frd_cache_env *env, const frd_call *c)
+static size_t fragment_bytes(const frd_cache_env *env, const frd_call *c, const frd_algo *algo)
 {
     const bool blocks = has_blocks(c->coll);
     const size_t total = env->conf->fragment;
     size_t slice = total;
 
-    if (total == 0 || c->irregular)
+    if (total == 0 || c->irregular || (algo->flags & FRD_ALGO_NODE) != 0)
         return c->len;
     if (blocks)
         slice = frd_max_size(total / (size_t)env->group->size,
@@ -194,12 +194,13 @@ static int fill(const frd_cache_env *env, frd_recipe *r, frd_story *story)
                                 .ranks = env->group->size,
                                 .bytes = typical_bytes(c, env->group->size),
                                 .regular = !c->irregular,
-                                .commutative = c->commutative };
-    const size_t slice = fragment_bytes(env, c);
+                                .commutative = c->commutative,
+                                .node = env->node };
 
     r->algo = frd_rules_select(env->rules, &choice);
     if (r->algo == NULL)
         return frd_fail(story, FEDRDMA_ERR_INTERNAL, "no algorithm for %s", frd_coll_name(c->coll));
+    const size_t slice = fragment_bytes(env, c, r->algo);
     r->frag_bytes = slice;
     const size_t nfull = slice == 0 || slice == c->len ? 1 : c->len / slice;
     const size_t rest = slice == 0 ? 0 : c->len - nfull * slice;

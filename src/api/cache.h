@@ -34,6 +34,7 @@ typedef struct frd_cache_env {
     const frd_rules *rules;
     frd_stat *stat;
     const frd_group *group;
+    bool node; /* the group has a team */
 } frd_cache_env;
 
 /* Finds the recipe for `call`, or records it. It is valid until the next frd_cache_get; an operation that

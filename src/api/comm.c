@@ -123,6 +123,7 @@ void frd_comm_destroy(frd_comm *comm)
 {
     if (comm == NULL)
         return;
+    frd_team_close(comm->channel.team);
     if (comm->channel.id != FRD_TAG_CONTROL) {
         frd_comm **at = &comm->ctx->comms;
         while (*at != comm)

@@ -6,6 +6,7 @@
 #include "api/cache.h"
 #include "api/context.h"
 #include "api/handle.h"
+#include "api/quick.h"
 
 typedef struct frd_comm {
     fedrdma_context *ctx;
@@ -24,6 +25,9 @@ typedef struct frd_comm {
     size_t persistent; /* persistent requests, active or not */
     size_t *lengths;   /* 6 x size: byte offsets and lengths of an irregular call while it is made, room to sort */
     uint64_t splits;   /* communicators made from this one */
+    frd_quick quick[FRD_QUICK_KINDS]; /* by entry */
+    int quick_looks;                  /* for the others, before it gives up */
+    bool last_is_quick;               /* what quick.c doesn't change in `last` is set */
     struct frd_comm *next;
 } frd_comm;
 
@@ -35,6 +39,10 @@ frd_comm *frd_comm_of(const fedrdma_comm *handle, const char *call, int *rc);
 int frd_comm_fail(frd_comm *comm, int rc, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The same with the engine's story of the channel. */
 int frd_comm_fail_channel(frd_comm *comm, int rc, const char *call);
+
+/* Joins the ranks that share our node to a team, if all of the communicator do; collective. Where that does not work
+ * the communicator does without. */
+int frd_comm_join_team(frd_comm *comm);
 
 /* Makes a communicator of `size` world ranks, of which ours is the rank-th; local. */
 int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int size, int rank,

@@ -188,12 +188,13 @@ static int make_world(fedrdma_context *ctx, frd_story *story)
         return frd_fail(story, FEDRDMA_ERR_NOMEM, "out of memory for %d ranks", size);
     for (int i = 0; i < size; i++)
         ranks[i] = i;
-    const int rc = frd_comm_create(ctx, WORLD_ID, ranks, size, ctx->conf.rank, &world);
+    int rc = frd_comm_create(ctx, WORLD_ID, ranks, size, ctx->conf.rank, &world);
     frd_free(ranks);
     if (rc != FEDRDMA_OK)
         return frd_fail(story, rc, "out of memory for a communicator of %d ranks", size);
     ctx->world = world->handle;
-    return FEDRDMA_OK;
+    rc = frd_comm_join_team(world);
+    return rc == FEDRDMA_OK ? rc : frd_fail(story, rc, "%s", world->story.text);
 }
 
 static int join(fedrdma_context *ctx, const fedrdma_options *options, frd_story *story)

@@ -56,6 +56,7 @@ struct fedrdma_context {
     frd_memory *memory;
     frd_pool requests;
     size_t active; /* requests in flight, blocking calls included */
+    unsigned quick_calls; /* made by quick.c */
     struct fedrdma_request *persistent; /* list of all persistent requests, to free them at the end */
 
     bool shared; /* threads=multiple: calls take turns by ticket, first come first served */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/mem.h"
 
 #define REQUEST_MAGIC UINT64_C(0x6664727265717374)
@@ -74,7 +75,8 @@ static int request_create(frd_comm *comm, const frd_args *args, const frd_checke
                               .node = comm->node_of,
                               .silo = comm->silo_of };
     const frd_cache_env env = {
-        .conf = &ctx->conf, .rules = ctx->rules, .stat = &ctx->stat, .group = &group
+        .conf = &ctx->conf, .rules = ctx->rules, .stat = &ctx->stat, .group = &group,
+        .node = comm->channel.team != NULL
     };
     frd_recipe *recipe;
     frd_story story = { .log = &ctx->log };
@@ -249,7 +251,18 @@ static int submit_checked(frd_comm *comm, const frd_args *args, const frd_checke
         return FEDRDMA_OK;
     }
     frd_context_drive(ctx, &r->op, r->op.start_ns);
+    comm->last_is_quick = false;
+    if (r->op.rc == FEDRDMA_OK)
+        frd_quick_learn(comm, args, &r->op.work);
     return complete(r, &comm->last);
+}
+
+/* What quick.c had begun when the long way found no memory. */
+static void drop_begun(frd_channel *ch)
+{
+    while (ch->begun != NULL && !frd_team_leave(ch->team, ch->begun))
+        frd_pause();
+    ch->begun = NULL;
 }
 
 int frd_submit(const frd_args *args, fedrdma_comm *handle, int mode, fedrdma_request **request)
@@ -265,10 +278,15 @@ int frd_submit(const frd_args *args, fedrdma_comm *handle, int mode, fedrdma_req
     if (mode != FRD_MODE_BLOCKING && request == NULL)
         rc = frd_comm_fail(comm, FEDRDMA_ERR_INVALID, "%s: request is NULL",
                            frd_entry_name(args->entry));
+    if (mode == FRD_MODE_BLOCKING && frd_quick_run(comm, args)) {
+        frd_context_leave(ctx);
+        return FEDRDMA_OK;
+    }
     if (rc == FEDRDMA_OK)
         rc = frd_args_check(comm, args, &checked);
     if (rc == FEDRDMA_OK)
         rc = submit_checked(comm, args, &checked, mode, request);
+    drop_begun(&comm->channel);
     frd_context_leave(ctx);
     return rc;
 }

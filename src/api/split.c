@@ -68,10 +68,20 @@ static int make(frd_comm *comm, struct vote *votes, struct vote mine, uint64_t i
         if (votes[i].rank == mine.rank)
             rank = i;
     }
-    const int rc = frd_comm_create(ctx, id, world, size, rank, &made);
+    int rc = frd_comm_create(ctx, id, world, size, rank, &made);
     frd_free(world);
-    if (rc == FEDRDMA_OK)
+    if (rc != FEDRDMA_OK)
+        return frd_comm_fail(comm, rc, "out of memory for a communicator of %d ranks", size);
+    rc = frd_comm_join_team(made);
+    if (rc == FEDRDMA_OK) {
         *out = made->handle;
+    } else {
+        fedrdma_comm *handle = made->handle;
+        frd_comm_fail(comm, rc, "%s", made->story.text);
+        frd_comm_destroy(made);
+        handle->magic = 0;
+        frd_free(handle);
+    }
     return rc;
 }
 
@@ -90,8 +100,6 @@ static int split(frd_comm *comm, const char *call, int color, int key, fedrdma_c
         for (int i = 0; i < n; i++)
             votes[i].rank = i;
         rc = make(comm, votes, mine, id, out);
-        if (rc != FEDRDMA_OK)
-            frd_comm_fail(comm, rc, "%s: out of memory for a communicator", call);
     }
     frd_free(votes);
     return rc;

@@ -13,6 +13,13 @@
     X(shm_sent_messages, "shm.sent_messages", "messages sent through shared memory") \
     X(shm_received_bytes, "shm.received_bytes", "payload bytes received through shared memory") \
     X(shm_direct_bytes, "shm.direct_bytes", "payload bytes read from the sender by process_vm_readv") \
+    X(node_calls, "node.calls", "collectives of the node's ranks run in shared memory") \
+    X(node_given_bytes, "node.given_bytes", "bytes put into shared memory for the node's other ranks") \
+    X(node_taken_bytes, "node.taken_bytes", "bytes taken from the node's other ranks") \
+    X(node_inline, "node.inline", "node collectives whose data fit into their flags") \
+    X(node_staged, "node.staged", "node collectives whose data this rank passed through the ring") \
+    X(node_mapped, "node.mapped", "node collectives whose data the others read in this rank's fedrdma_alloc memory") \
+    X(node_pushed, "node.pushed", "of those, the ones whose results were stored into all receive buffers") \
     X(ucx_sent_bytes, "ucx.sent_bytes", "payload bytes sent through UCX") \
     X(ucx_sent_messages, "ucx.sent_messages", "messages sent through UCX") \
     X(ucx_received_bytes, "ucx.received_bytes", "payload bytes received through UCX") \

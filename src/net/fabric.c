@@ -140,6 +140,15 @@ int frd_fabric_progress(frd_fabric *fabric)
     return events;
 }
 
+frd_net *frd_fabric_net(const frd_fabric *fabric, const frd_net_ops *ops)
+{
+    for (size_t i = 0; i < fabric->nets; i++) {
+        if (fabric->net[i]->ops == ops)
+            return fabric->net[i];
+    }
+    return NULL;
+}
+
 bool frd_fabric_flushed(frd_fabric *fabric)
 {
     bool all = true;
@@ -154,31 +163,56 @@ void frd_fabric_idle(frd_fabric *fabric, uint64_t idle_since_ns, uint64_t deadli
     frd_wait_step(&fabric->wait, idle_since_ns, deadline_ns);
 }
 
+bool frd_fabric_crowded(const frd_fabric *fabric)
+{
+    return fabric->crowded;
+}
+
 /* ---- memory --------------------------------------------------------------------------------------- */
 
 static void memory_free(frd_fabric *fabric, size_t nets, void *memory, size_t bytes)
 {
+    bool freed = false;
+
     for (size_t i = nets; i-- > 0;) {
         frd_net *const net = fabric->net[i];
 
         if (net->ops->mem_remove != NULL)
             net->ops->mem_remove(net, memory, bytes);
     }
-    (void)munmap(memory, frd_max_size(bytes, 1));
+    for (size_t i = 0; i < fabric->nets && !freed; i++)
+        freed = fabric->net[i]->ops->mem_free != NULL && fabric->net[i]->ops->mem_free(fabric->net[i], memory);
+    if (!freed)
+        (void)munmap(memory, frd_max_size(bytes, 1));
 }
 
-/* The fabric provides the memory and the transports register it, those that care. */
-int frd_fabric_mem_add(frd_fabric *fabric, size_t bytes, void **memory, frd_story *story)
+static void *private_memory(size_t bytes)
 {
-    void *block =
+    void *const block =
         mmap(NULL, frd_max_size(bytes, 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (block == MAP_FAILED)
-        return frd_fail(story, FEDRDMA_ERR_NOMEM, "%zu bytes of memory", bytes);
+        return NULL;
     (void)madvise(block, bytes, MADV_HUGEPAGE); /* reading it from another process is 2-3 times faster */
+    return block;
+}
+
+/* One transport, or nobody in particular, provides the memory; the transports register it, those that care. */
+int frd_fabric_mem_add(frd_fabric *fabric, size_t bytes, void **memory, frd_story *story)
+{
+    void *block = NULL;
+
+    for (size_t i = 0; i < fabric->nets && block == NULL; i++) {
+        if (fabric->net[i]->ops->mem_new != NULL)
+            block = fabric->net[i]->ops->mem_new(fabric->net[i], bytes);
+    }
+    if (block == NULL)
+        block = private_memory(bytes);
+    if (block == NULL)
+        return frd_fail(story, FEDRDMA_ERR_NOMEM, "%zu bytes of memory", bytes);
     for (size_t i = 0; i < fabric->nets; i++) {
         frd_net *const net = fabric->net[i];
-        const int rc = net->ops->mem_add == NULL ? FEDRDMA_OK : net->ops->mem_add(net, &block, bytes, story);
+        const int rc = net->ops->mem_add == NULL ? FEDRDMA_OK : net->ops->mem_add(net, block, bytes, story);
 
         if (rc != FEDRDMA_OK) {
             memory_free(fabric, i, block, bytes);

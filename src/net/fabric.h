@@ -42,6 +42,9 @@ void frd_fabric_cancel(frd_fabric *fabric, frd_msg *msg);
 void frd_fabric_purge(frd_fabric *fabric, int peer); /* as frd_match_purge */
 bool frd_fabric_lost(const frd_fabric *fabric, int peer);
 
+/* The transport of that kind; NULL: not open. */
+frd_net *frd_fabric_net(const frd_fabric *fabric, const frd_net_ops *ops);
+
 /* Moves everything on; number of events. */
 int frd_fabric_progress(frd_fabric *fabric);
 
@@ -51,6 +54,9 @@ bool frd_fabric_flushed(frd_fabric *fabric);
 /* One step of waiting after progress found nothing since `idle_since_ns`: poll on (a pause), yield the core,
  * or sleep in the kernel until something comes or `deadline_ns` passes; by conf.spin and conf.yield. */
 void frd_fabric_idle(frd_fabric *fabric, uint64_t idle_since_ns, uint64_t deadline_ns);
+
+/* Are there more ranks on this host than cores? Then who polls keeps others from working. */
+bool frd_fabric_crowded(const frd_fabric *fabric);
 
 int frd_fabric_mem_add(frd_fabric *fabric, size_t bytes, void **memory, frd_story *story);
 void frd_fabric_mem_remove(frd_fabric *fabric, void *memory, size_t bytes);

@@ -18,6 +18,7 @@ struct frd_fabric {
     frd_net **carrier; /* per peer; NULL: ourselves */
     bool *lost;        /* per peer */
     frd_wait wait;
+    bool crowded;
 };
 
 /* Opens the transports, exchanges, connects and chooses. On failure frd_fabric_close tidies up. */

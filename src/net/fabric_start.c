@@ -342,7 +342,8 @@ static void choose_waiting(frd_fabric *f)
         for (size_t i = 0; i < f->nets; i++)
             here += f->carrier[b] == f->net[i] && known[f->place[i]].same_host;
     }
-    f->wait = (frd_wait){ .spin_ns = cores > 0 && here > cores ? 0 : f->params.conf->spin,
+    f->crowded = cores > 0 && here > cores;
+    f->wait = (frd_wait){ .spin_ns = f->crowded ? 0 : f->params.conf->spin,
                           .yield_ns = f->params.conf->yield,
                           .net = f->net,
                           .nets = f->nets,

@@ -105,9 +105,12 @@ typedef struct frd_net_ops {
     int (*fd)(frd_net *net);
     bool (*arm)(frd_net *net);
     void (*disarm)(frd_net *net);
-    /* Memory for fedrdma_alloc, or a hook to register it (memory != NULL on entry: register that range, e.g.
-     * with UCX; NULL: provide it). NULL when the transport has no use for it. */
-    int (*mem_add)(frd_net *net, void **memory, size_t bytes, frd_story *story);
+    /* Memory for fedrdma_alloc that this transport's peers can reach, page aligned and zero; NULL: it has none to
+     * give now. mem_free is false for what mem_new did not make. Both may be NULL. */
+    void *(*mem_new)(frd_net *net, size_t bytes);
+    bool (*mem_free)(frd_net *net, void *memory);
+    /* Registers (forgets) memory of fedrdma_alloc, whoever made it; NULL when the transport has no use for it. */
+    int (*mem_add)(frd_net *net, void *memory, size_t bytes, frd_story *story);
     void (*mem_remove)(frd_net *net, void *memory, size_t bytes);
     /* Ends everything at once; messages still in flight are dropped without done(). NULL is fine. */
     void (*close)(frd_net *net);

@@ -23,7 +23,9 @@
 
 #include "base/mem.h"
 #include "net/match.h"
+#include "net/shm_heap.h"
 #include "net/shm_segment.h"
+#include "net/shm_team.h"
 #include "net/slots.h"
 
 /* Where a message is; kept in msg->word[FRD_SHM_STATE]. */
@@ -65,6 +67,7 @@ typedef struct frd_shm_peer {
     uint64_t eager_sent; /* bytes; less ring.taken is what it has not received yet */
     frd_shm_note *notes, *notes_tail;
     frd_shm_list control, queue, streams;
+    frd_shm_mapping *mapping; /* FRD_SHM_BLOCKS; NULL: none of its blocks was used yet */
 } frd_shm_peer;
 
 typedef struct frd_shm {
@@ -83,6 +86,9 @@ typedef struct frd_shm {
     frd_shm_list reads;
     uint64_t checked_ns;    /* when death was looked for */
     unsigned calls, checks; /* of progress since the clock was read; for death, ever */
+    frd_team *teams;        /* those that are joined */
+    bool can_fence_others;  /* membarrier works */
+    frd_shm_heap heap;
 } frd_shm;
 
 void frd_shm_list_add(frd_shm_list *list, frd_msg *msg);

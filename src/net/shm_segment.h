@@ -10,8 +10,8 @@
  *     ...                               they cost address space only
  *     ring from rank ranks - 1
  *
- * What comes later (flags and slots of node collectives) goes behind the rings, page aligned, with its offset
- * in the head; the magic changes with the layout, so two layouts never meet. */
+ * Collectives have segments of their own (shm_team.h). The magic changes with the layout, so two layouts never
+ * meet. */
 #ifndef FRD_NET_SHM_SEGMENT_H
 #define FRD_NET_SHM_SEGMENT_H
 
@@ -20,6 +20,7 @@
 
 #include "base/conf.h"
 #include "net/process.h"
+#include "net/shm_heap.h"
 #include "net/shm_ring.h"
 
 enum {
@@ -29,7 +30,7 @@ enum {
     FRD_SHM_NODE_MAX = 112
 };
 
-#define FRD_SHM_MAGIC UINT64_C(0x6672642d73686d31)
+#define FRD_SHM_MAGIC UINT64_C(0x6672642d73686d32)
 
 /* The word of an offer: its id (slots.h; the place is below 2^30), with one of these when it has ended. */
 #define FRD_SHM_OFFER_DONE (UINT64_C(1) << 31)     /* set by the receiver: it has read everything */
@@ -43,6 +44,7 @@ typedef struct frd_shm_head {
     alignas(FRD_SHM_LINE) _Atomic uint32_t closed;   /* owner has said goodbye */
     alignas(
         FRD_SHM_LINE) _Atomic uint64_t offer[FRD_SHM_OFFERS]; /* owner and receivers, by compare-and-swap */
+    alignas(FRD_SHM_LINE) frd_shm_block block[FRD_SHM_BLOCKS]; /* owner: memory of fedrdma_alloc */
 } frd_shm_head;
 
 /* What the others need to know; fixed layout, goes on the wire. */

@@ -23,12 +23,12 @@ static int refused(frd_story *story, size_t bytes, ucs_status_t status)
                     "UCX cannot register %zu bytes with the network: %s", bytes, ucs_status_string(status));
 }
 
-int frd_ucx_mem_add(frd_net *base, void **memory, size_t bytes, frd_story *story)
+int frd_ucx_mem_add(frd_net *base, void *memory, size_t bytes, frd_story *story)
 {
     frd_ucx *const net = (frd_ucx *)base;
     const ucp_mem_map_params_t params = {
         .field_mask = UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH,
-        .address = *memory,
+        .address = memory,
         .length = bytes,
     };
     const frd_log *outer;
@@ -36,7 +36,7 @@ int frd_ucx_mem_add(frd_net *base, void **memory, size_t bytes, frd_story *story
     ucp_mem_h memh;
     ucs_status_t status;
 
-    if (*memory == NULL || bytes == 0)
+    if (bytes == 0)
         return FEDRDMA_OK;
     more = frd_realloc(net->region, (net->regions + 1) * sizeof(*more));
     if (more == NULL)
@@ -47,7 +47,7 @@ int frd_ucx_mem_add(frd_net *base, void **memory, size_t bytes, frd_story *story
     frd_ucx_log_leave(outer);
     if (status != UCS_OK)
         return refused(story, bytes, status);
-    more[net->regions++] = (frd_ucx_region){ *memory, bytes, memh };
+    more[net->regions++] = (frd_ucx_region){ memory, bytes, memh };
     return FEDRDMA_OK;
 }
 

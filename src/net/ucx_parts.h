@@ -81,7 +81,7 @@ void frd_ucx_accept(frd_net *base, frd_msg *msg, const frd_offer *offer);
 void frd_ucx_refuse(frd_net *base, const frd_offer *offer);
 
 /* ---- ucx_memory.c ---- */
-int frd_ucx_mem_add(frd_net *base, void **memory, size_t bytes, frd_story *story);
+int frd_ucx_mem_add(frd_net *base, void *memory, size_t bytes, frd_story *story);
 void frd_ucx_mem_remove(frd_net *base, void *memory, size_t bytes);
 void frd_ucx_mem_close(frd_ucx *net);
 /* Adds the handle of registered memory to a request's parameters where `buf` lies in such. */

@@ -11,6 +11,7 @@
 #include <sched.h>
 
 #include "base/clock.h"
+#include "base/cpu.h"
 
 enum {
     PAUSES = 16, /* per step: longer than a look at the rings, far shorter than a yield */
@@ -21,23 +22,6 @@ enum {
 #define SLEEP_MAX_NS (200 * FRD_NS_PER_MS)
 /* A transport without a descriptor has to be polled: that often. */
 #define SLEEP_POLLED_NS (1 * FRD_NS_PER_MS)
-
-#if defined(__x86_64__) || defined(__i386__)
-static void pause_core(void)
-{
-    __builtin_ia32_pause();
-}
-#elif defined(__aarch64__)
-static void pause_core(void)
-{
-    __asm__ volatile("isb" ::: "memory"); /* waits tens of ns; "yield" is free there, and so too short */
-}
-#else
-static void pause_core(void)
-{
-    __asm__ volatile("" ::: "memory");
-}
-#endif
 
 static void sleep_until(const frd_wait *wait, uint64_t now_ns, uint64_t deadline_ns)
 {
@@ -82,7 +66,7 @@ void frd_wait_step(const frd_wait *wait, uint64_t idle_since_ns, uint64_t deadli
         return;
     if (idle < wait->spin_ns) {
         for (int i = 0; i < PAUSES; i++)
-            pause_core();
+            frd_pause();
     } else if (idle - wait->spin_ns < wait->yield_ns) {
         (void)sched_yield();
     } else {

@@ -76,6 +76,7 @@ INLINE unit join_f16(unit low, unit high)
 
 #include "reduce/vec_float.h"
 
+#define FRD_STREAM(at, v) _mm256_stream_si256((__m256i *)(at), (__m256i)(v))
 #define FRD_TABLE frd_kernels_avx2
 #include "reduce/table.h"
 

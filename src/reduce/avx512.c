@@ -78,6 +78,7 @@ INLINE unit join_f16(unit low, unit high)
 
 #include "reduce/vec_float.h"
 
+#define FRD_STREAM(at, v) _mm512_stream_si512((void *)(at), (__m512i)(v))
 #define FRD_TABLE frd_kernels_avx512
 #include "reduce/table.h"
 

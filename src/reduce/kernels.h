@@ -33,6 +33,7 @@
 typedef struct frd_kernels {
     frd_reduce_fn *reduce[FRD_NTYPES][FRD_NOPS]; /* NULL: the operator does not fit */
     frd_scale_fn *scale[FRD_NTYPES][2];
+    frd_copy_fn *copy_around;
 } frd_kernels;
 
 /* What the templates hand down: which kernel this is, and its arguments. */

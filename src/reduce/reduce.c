@@ -142,6 +142,11 @@ frd_scale_fn *frd_scale_kernel(int type, int how)
     return best()->kernels->scale[type][how];
 }
 
+void frd_copy_around(void *out, const void *in, size_t bytes)
+{
+    best()->kernels->copy_around(out, in, bytes);
+}
+
 static const frd_kernels *kernels_of(const char *name)
 {
     for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {

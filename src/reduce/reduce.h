@@ -39,6 +39,11 @@ typedef void frd_scale_fn(void *out, const void *in, double factor, size_t count
 /* NULL for an unknown type, and for FRD_SCALE_MUL of an integer. */
 frd_scale_fn *frd_scale_kernel(int type, int how);
 
+/* Copies like memcpy, but past the caches where the processor can: for what is larger than they are. The stores are
+ * ordered before later ones. */
+typedef void frd_copy_fn(void *out, const void *in, size_t bytes);
+void frd_copy_around(void *out, const void *in, size_t bytes);
+
 /* The instruction set in use: "scalar", "avx2", "avx512", "neon". */
 const char *frd_reduce_isa(void);
 

@@ -92,6 +92,23 @@ FLOAT_KERNELS(f64, F64)
         [FRD_SCALE_DIV] = div_##tag##_kernel \
     }
 
+/* FRD_STREAM(at, v) stores a vector at an aligned address past the caches; _mm_sfence orders such stores. */
+static void copy_around_kernel(void *out, const void *in, size_t bytes)
+{
+#ifdef FRD_STREAM
+    const size_t odd = -(uintptr_t)out % FRD_VEC, head = odd < bytes ? odd : bytes;
+    const size_t whole = (bytes - head) / FRD_VEC * FRD_VEC;
+
+    memcpy(out, in, head);
+    for (size_t at = head; at < head + whole; at += FRD_VEC)
+        FRD_STREAM((uint8_t *)out + at, load(in, at));
+    memcpy((uint8_t *)out + head + whole, (const uint8_t *)in + head + whole, bytes - head - whole);
+    _mm_sfence();
+#else
+    memcpy(out, in, bytes);
+#endif
+}
+
 const frd_kernels FRD_TABLE = {
     .reduce = { [FEDRDMA_I8] = INT_ROW(u8, i8),
                 [FEDRDMA_I16] = INT_ROW(u16, i16),
@@ -117,4 +134,5 @@ const frd_kernels FRD_TABLE = {
                [FEDRDMA_BF16] = SCALE_ROW(bf16),
                [FEDRDMA_F32] = SCALE_ROW(f32),
                [FEDRDMA_F64] = SCALE_ROW(f64) },
+    .copy_around = copy_around_kernel,
 };

@@ -9,6 +9,7 @@
 #include "run/engine_impl.h"
 
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/num.h"
 
 /* Local work done for one run before the transports get a turn: about 20 us at memory bandwidth. */
@@ -141,6 +142,172 @@ static void start_message(frd_engine *e, frd_run *run, uint32_t i)
         frd_fabric_recv(e->fabric, &rm->msg);
 }
 
+/* ---- collectives of a node: steps that are polled ------------------------------------------------- */
+
+static void start_call(frd_engine *e, frd_run *run, uint32_t i)
+{
+    const frd_step *step = &run->plan->graph->steps[i];
+    frd_run_call *rc = &run->calls[step->msg];
+
+    rc->step = i;
+    rc->call.send = step->a.len > 0 ? run->base[step->a.space] + step->a.off : NULL;
+    rc->call.recv = step->out.len > 0 ? run->base[step->out.space] + step->out.off : NULL;
+    rc->call.user_fn = rc->call.what.op == 0 ? run->op->work.user_fn : NULL;
+    rc->call.user_arg = run->op->work.user_arg;
+    rc->active = true;
+    if (run->polled++ == 0) {
+        run->next_polled = e->polled;
+        e->polled = run;
+    }
+}
+
+/* Each run takes its places in the order of the team's calls when it is launched, which is in the same order on all
+ * ranks. */
+static void take_tickets(frd_run *run, frd_channel *ch)
+{
+    const frd_graph *g = run->plan->graph;
+
+    for (uint32_t i = 0; i < g->ncalls; i++) {
+        frd_team_call *const call = &run->calls[i].call;
+
+        run->calls[i].active = false;
+        if (ch->begun != NULL)
+            frd_team_move(ch->team, ch->begun, call);
+        else
+            *call = (frd_team_call){ .what = g->calls[i], .ticket = frd_team_ticket(ch->team) };
+        ch->begun = NULL;
+    }
+}
+
+/* An operation that never starts keeps the order, too. */
+static void skip_tickets(const frd_op *op)
+{
+    const frd_graph *g = op->work.full->graph;
+
+    for (uint32_t i = 0; i < g->ncalls; i++) {
+        frd_team_call call = { .what = g->calls[i] };
+
+        if (op->channel->begun != NULL)
+            frd_team_move(op->channel->team, op->channel->begun, &call);
+        else
+            call.ticket = frd_team_ticket(op->channel->team);
+        op->channel->begun = NULL;
+        while (!frd_team_leave(op->channel->team, &call)) /* bounded, see there */
+            frd_pause();
+    }
+}
+
+bool frd_channel_is_calm(const frd_engine *e, const frd_channel *ch)
+{
+    return ch->broken == FEDRDMA_OK && e->active == NULL && e->nlost == 0 && !e->attention && ch->ncanceled == 0;
+}
+
+static void count_call(frd_engine *e, const frd_team_call *call)
+{
+    e->stat->node_calls++;
+    e->stat->node_given_bytes += call->given_bytes;
+    e->stat->node_taken_bytes += call->taken_bytes;
+    e->stat->node_inline += call->small;
+    if (call->mapped) {
+        e->stat->node_mapped++;
+        e->stat->node_pushed += call->push;
+    } else if (!call->small) {
+        e->stat->node_staged++;
+    }
+}
+
+void frd_engine_count_call(frd_engine *e, const frd_team_call *call)
+{
+    e->stat->run_operations++;
+    count_call(e, call);
+}
+
+static int explain_call(frd_op *op, const frd_team_call *call, int rc, const frd_story *why)
+{
+    frd_channel *ch = op->channel;
+
+    if (rc != FEDRDMA_ERR_MISMATCH)
+        return frd_fail(&ch->story, rc, "%s: %s", op->what, why->text);
+    if (call->bad_len == call->what.len)
+        return frd_fail(&ch->story, rc,
+                        "%s: rank %d makes another call than rank %d: their collectives, operators, types or roots "
+                        "differ; set FEDRDMA_CHECK=1 to see which",
+                        op->what, call->bad, ch->rank);
+    return frd_fail(&ch->story, rc,
+                    "%s: rank %d sent %llu bytes where rank %d expects %zu: their counts or types differ; set "
+                    "FEDRDMA_CHECK=1 to see which arguments",
+                    op->what, call->bad, (unsigned long long)call->bad_len, ch->rank, call->what.len);
+}
+
+/* Moves a run's active calls on; true when something happened. */
+static bool poll_calls(frd_engine *e, frd_run *run)
+{
+    frd_op *op = run->op;
+    bool moved = false;
+
+    for (uint32_t i = 0; i < run->plan->graph->ncalls && op->rc == FEDRDMA_OK; i++) {
+        frd_run_call *rc = &run->calls[i];
+        frd_story story = { .log = NULL };
+
+        if (!rc->active)
+            continue;
+        const int state = frd_team_poll(op->channel->team, &rc->call, &story);
+        if (state == FRD_TEAM_IDLE)
+            continue;
+        moved = op->moved = true;
+        if (state < 0) {
+            frd_op_fail(e, op, explain_call(op, &rc->call, state, &story), true);
+        } else if (state == FRD_TEAM_OVER) {
+            rc->active = false;
+            run->polled--;
+            count_call(e, &rc->call);
+            op->sent_bytes += rc->call.given_bytes;
+            op->received_bytes += rc->call.taken_bytes;
+            finish_step(run, rc->step);
+            frd_run_wake(e, run);
+        }
+    }
+    return moved;
+}
+
+static int poll_all_calls(frd_engine *e)
+{
+    int events = 0;
+
+    for (frd_run **at = &e->polled; *at != NULL;) {
+        frd_run *const run = *at;
+
+        events += poll_calls(e, run);
+        if (run->polled == 0)
+            *at = run->next_polled;
+        else
+            at = &run->next_polled;
+    }
+    return events;
+}
+
+/* Ends what is left of a failed run's calls; false while others may still store into its buffers. */
+static bool leave_calls(frd_engine *e, frd_run *run)
+{
+    frd_team *const team = run->op->channel->team;
+    bool left = true;
+
+    for (uint32_t i = 0; i < run->plan->graph->ncalls; i++) {
+        if (run->calls[i].call.ticket >= team->serving || run->calls[i].call.done)
+            left = frd_team_leave(team, &run->calls[i].call) && left;
+    }
+    if (!left)
+        return false;
+    for (frd_run **at = &e->polled; *at != NULL; at = &(*at)->next_polled) {
+        if (*at == run) {
+            *at = run->next_polled;
+            break;
+        }
+    }
+    run->polled = 0;
+    return true;
+}
+
 static void cancel_messages(frd_engine *e, frd_run *run)
 {
     const frd_graph *g = run->plan->graph;
@@ -196,6 +363,7 @@ static void launch(frd_engine *e, frd_op *op)
         run->base[FRD_SPACE_RECV] = (char *)w->recv + shift;
         run->base[FRD_SPACE_TMP] = run->scratch;
         run->base[FRD_SPACE_ARG] = op->work.arg;
+        take_tickets(run, op->channel);
         run->next = op->runs;
         run->prev = NULL;
         if (op->runs != NULL)
@@ -238,6 +406,8 @@ static void advance(frd_engine *e, frd_run *run)
         e->stat->run_steps++;
         if (step->kind == FRD_STEP_SEND || step->kind == FRD_STEP_RECV) {
             start_message(e, run, i);
+        } else if (step->kind == FRD_STEP_NODE) {
+            start_call(e, run, i);
         } else {
             frd_local_step(step, run->base, &op->work, e->stat);
             local_bytes += step->out.len;
@@ -247,8 +417,11 @@ static void advance(frd_engine *e, frd_run *run)
     }
     if (op->rc != FEDRDMA_OK && !run->canceled)
         cancel_messages(e, run);
+    const bool left = op->rc == FEDRDMA_OK || g->ncalls == 0 || leave_calls(e, run);
     run->runnable = false;
-    if (run->inflight == 0 && (run->left == 0 || op->rc != FEDRDMA_OK))
+    if (!left)
+        frd_run_wake(e, run);
+    else if (run->inflight == 0 && (run->left == 0 || op->rc != FEDRDMA_OK))
         retire(e, run);
     else if (op->rc == FEDRDMA_OK && run->head < run->tail)
         frd_run_wake(e, run);
@@ -306,7 +479,10 @@ int frd_op_start(frd_engine *e, frd_op *op)
         frd_op_fail(e, op, FEDRDMA_ERR_CANCELED, false);
     else if (lost >= 0)
         frd_op_fail(e, op, frd_channel_blame(e, ch, op->what, lost, "starting with"), true);
-    launch(e, op);
+    if (op->rc == FEDRDMA_OK)
+        launch(e, op);
+    else
+        skip_tickets(op);
     if (op->live_frags == 0 && op->rc == FEDRDMA_OK)
         frd_op_end(e, op);
     return FEDRDMA_OK;
@@ -319,7 +495,7 @@ void frd_op_abort(frd_engine *e, frd_op *op, int rc)
 
 int frd_engine_progress(frd_engine *e)
 {
-    int events = frd_fabric_progress(e->fabric);
+    int events = frd_fabric_progress(e->fabric) + poll_all_calls(e);
     frd_run *last = e->runnable_tail;
 
     if (e->attention) {

@@ -19,6 +19,8 @@ typedef struct frd_channel {
     int size, rank;
     const int *world;         /* channel rank -> world rank; the owner's */
     const char *const *silo;  /* channel rank -> silo name, for stories; the owner's */
+    frd_team *team;           /* of its ranks, where they share a node; the owner's */
+    frd_team_call *begun;     /* call that the next operation goes on with (quick.c) */
     uint32_t next_seq;        /* of the next operation started */
     int broken;               /* 0, or why nothing can be started any more */
     frd_story story;          /* of the last failure */
@@ -64,6 +66,11 @@ uint64_t frd_engine_deadline(const frd_engine *engine);
 
 /* Control sends still under way; finalize waits for them. */
 size_t frd_engine_pending_control(const frd_engine *engine);
+
+/* Nothing is under way, and nothing went wrong, that an operation on the channel would have to look at. */
+bool frd_channel_is_calm(const frd_engine *engine, const frd_channel *channel);
+/* Counts an operation that was made without the engine. */
+void frd_engine_count_call(frd_engine *engine, const frd_team_call *call);
 
 /* Runs a step that needs no peer (local.c). */
 void frd_local_step(const frd_step *step, char *const base[], const frd_op_work *work, frd_stat *stat);

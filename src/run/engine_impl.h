@@ -13,6 +13,7 @@ struct frd_engine {
     frd_channel *channels;
     frd_op *active;
     frd_run *runnable_head, *runnable_tail;
+    frd_run *polled; /* runs with active calls of a team */
     frd_pool control_pool;
     size_t control_pending;
     uint32_t control_idx;

@@ -32,6 +32,7 @@ static void run_destroy(frd_run *run)
     frd_free(run->waits);
     frd_free(run->queue);
     frd_free(run->msgs);
+    frd_free(run->calls);
     if (run->scratch != NULL)
         run->plan->stat->mem_scratch_bytes -= run->plan->graph->tmp_bytes;
     frd_free(run->scratch);
@@ -67,6 +68,7 @@ static frd_run *run_create(frd_plan *plan)
     run->waits = frd_calloc(g->nsteps + 1, sizeof(*run->waits));
     run->queue = frd_calloc(g->nsteps + 1, sizeof(*run->queue));
     run->msgs = frd_calloc((size_t)g->nsends + g->nrecvs + 1, sizeof(*run->msgs));
+    run->calls = frd_calloc((size_t)g->ncalls + 1, sizeof(*run->calls));
     if (g->tmp_bytes > 0)
         run->scratch = frd_alloc_aligned(SCRATCH_ALIGN, g->tmp_bytes);
     if (run->scratch != NULL) {
@@ -74,7 +76,7 @@ static frd_run *run_create(frd_plan *plan)
         memset(run->scratch, 0, g->tmp_bytes);
         plan->stat->mem_scratch_bytes += g->tmp_bytes;
     }
-    if (run->waits == NULL || run->queue == NULL || run->msgs == NULL ||
+    if (run->waits == NULL || run->queue == NULL || run->msgs == NULL || run->calls == NULL ||
         (g->tmp_bytes > 0 && run->scratch == NULL)) {
         run_destroy(run);
         return NULL;
@@ -97,7 +99,8 @@ frd_run *frd_plan_take(frd_plan *plan)
     run->next = run->prev = run->next_runnable = NULL;
     run->runnable = run->canceled = false;
     run->left = g->nsteps;
-    run->inflight = 0;
+    run->inflight = run->polled = 0;
+    run->next_polled = NULL;
     run->head = 0;
     run->tail = g->nroots;
     for (uint32_t i = 0; i < g->nsteps; i++)

@@ -6,6 +6,7 @@
 
 #include "base/stat.h"
 #include "net/net.h"
+#include "net/shm_team.h"
 #include "sched/graph.h"
 
 typedef struct frd_run frd_run;
@@ -18,6 +19,13 @@ typedef struct frd_run_msg {
     uint32_t step;
     bool active;
 } frd_run_msg;
+
+/* A collective of the node's ranks, a step of a run. */
+typedef struct frd_run_call {
+    frd_team_call call;
+    uint32_t step;
+    bool active; /* begun, or waiting for its turn */
+} frd_run_call;
 
 typedef struct frd_plan {
     frd_graph *graph; /* owned */
@@ -41,6 +49,9 @@ struct frd_run {
     uint32_t *waits;   /* by step: dependencies still open */
     uint32_t *queue;   /* ready steps: queue[head .. tail); each step enters once */
     frd_run_msg *msgs;
+    frd_run_call *calls;
+    uint32_t polled; /* calls that are active */
+    frd_run *next_polled; /* in the engine's list of runs with active calls */
     void *scratch;
 };
 

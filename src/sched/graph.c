@@ -45,5 +45,6 @@ void frd_graph_destroy(frd_graph *graph)
     frd_free(graph->steps);
     frd_free(graph->next);
     frd_free(graph->roots);
+    frd_free(graph->calls);
     frd_free(graph);
 }

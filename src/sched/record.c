@@ -32,6 +32,8 @@ struct frd_sched {
     size_t nedges, edges_cap;
     uint32_t *seen; /* seen[e] == later + 1: the edge (e, later) exists; as long as steps */
     uint32_t *sends, *recvs; /* messages so far, by peer */
+    frd_node_call *calls;
+    size_t ncalls;
     size_t tmp_bytes;
     size_t extent[FRD_NSPACES];
     frd_track track[FRD_NSPACES];
@@ -83,6 +85,7 @@ void frd_sched_destroy(frd_sched *s)
     frd_free(s->seen);
     frd_free(s->sends);
     frd_free(s->recvs);
+    frd_free(s->calls);
     frd_free(s);
 }
 
@@ -270,6 +273,21 @@ void frd_reduce(frd_sched *s, frd_ref out, frd_ref a, frd_ref b)
                       .kind = FRD_STEP_REDUCE, .op = (uint8_t)s->op, .out = out, .a = a, .b = b });
 }
 
+void frd_node(frd_sched *s, frd_node_call call, frd_ref out, frd_ref in)
+{
+    frd_node_call *const calls = frd_realloc(s->calls, (s->ncalls + 1) * sizeof(*calls));
+
+    if (calls == NULL) {
+        fail(s, FEDRDMA_ERR_NOMEM, "out of memory");
+        return;
+    }
+    s->calls = calls;
+    call.type = (uint8_t)s->params.type;
+    call.op = s->op >= FEDRDMA_SUM && s->op <= FEDRDMA_LXOR ? (uint8_t)s->op : 0;
+    calls[s->ncalls++] = call;
+    append(s, (frd_step){ .kind = FRD_STEP_NODE, .peer = call.root, .out = out, .a = in });
+}
+
 static void scale(frd_sched *s, frd_step step)
 {
     if (step.out.len != step.a.len)
@@ -318,6 +336,10 @@ static void fill_graph(const frd_sched *s, frd_graph *g)
         } else if (step->kind == FRD_STEP_RECV) {
             g->nrecvs++;
             g->received_bytes += step->out.len;
+        } else if (step->kind == FRD_STEP_NODE) {
+            step->msg = g->ncalls++;
+            g->sent_bytes += step->a.len;
+            g->received_bytes += step->out.len;
         }
     }
     for (size_t e = 0; e < s->nedges; e++) {
@@ -348,6 +370,10 @@ int frd_sched_commit(frd_sched *s, frd_story *story, frd_graph **out)
     g->nedges = (uint32_t)s->nedges;
     g->tmp_bytes = s->tmp_bytes;
     memcpy(g->extent, s->extent, sizeof(g->extent));
+    if (s->ncalls > 0) {
+        g->calls = s->calls;
+        s->calls = NULL;
+    }
     if (s->nsteps > 0)
         memcpy(g->steps, s->steps, s->nsteps * sizeof(*g->steps));
     fill_graph(s, g);

@@ -54,6 +54,10 @@ void frd_scale_by(frd_sched *s, frd_ref out, frd_ref a, frd_ref factor);
 void frd_scale_over(frd_sched *s, frd_ref out, frd_ref a, frd_ref divisor);
 void frd_scale_over_count(frd_sched *s, frd_ref out, frd_ref a, int n);
 
+/* A collective of all ranks of the communicator, which are on one node, as one step: reads `in`, writes `out`. What
+ * it does to which is in src/net/shm_call.c. */
+void frd_node(frd_sched *s, frd_node_call call, frd_ref out, frd_ref in);
+
 /* May operands change places? False only for user operators made so. */
 bool frd_commutative(const frd_sched *s);
 

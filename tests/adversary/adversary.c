@@ -149,7 +149,7 @@ static bool try_case(trial *t, uint64_t seed, uint64_t number)
 
 static bool wanted(const options *o, uint64_t number)
 {
-    const frd_algo *algo = frd_algo_at((size_t)(number % frd_algo_count()));
+    const frd_algo *algo = frd_algo_at((size_t)(number % frd_algo_messages()));
     char name[64];
 
     snprintf(name, sizeof name, "%s:%s", frd_coll_name(algo->coll), algo->name);
@@ -187,7 +187,7 @@ static bool parse(int argc, char **argv, options *o)
 
 int main(int argc, char **argv)
 {
-    options o = { .seed = 1, .cases = ROUNDS_DEFAULT * ADV_RANKS_MAX * frd_algo_count(), .only = UINT64_MAX };
+    options o = { .seed = 1, .cases = ROUNDS_DEFAULT * ADV_RANKS_MAX * frd_algo_messages(), .only = UINT64_MAX };
     uint64_t tried = 0, failed = 0;
     static trial t;
 

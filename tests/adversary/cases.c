@@ -206,7 +206,7 @@ static bool may_be_in_place(const adv_case *c)
 
 void adv_case_draw(adv_case *c, uint64_t seed, uint64_t number)
 {
-    const uint64_t algos = frd_algo_count(), round = number / (algos * ADV_RANKS_MAX);
+    const uint64_t algos = frd_algo_messages(), round = number / (algos * ADV_RANKS_MAX);
     adv_rng rng = { seed ^ (number + 1) * 0xd1342543de82ef95u };
     size_t count;
 

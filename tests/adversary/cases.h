@@ -23,7 +23,7 @@ typedef struct adv_case {
     size_t off[2][ADV_RANKS_MAX][ADV_RANKS_MAX], len[2][ADV_RANKS_MAX][ADV_RANKS_MAX];
 } adv_case;
 
-/* Case `number` of the seed; the first frd_algo_count() x ADV_RANKS_MAX numbers are every algorithm with
+/* Case `number` of the seed; the first frd_algo_messages() x ADV_RANKS_MAX numbers are every algorithm with
  * every group size, and so are the next, with other sizes of data. */
 void adv_case_draw(adv_case *c, uint64_t seed, uint64_t number);
 

@@ -366,7 +366,7 @@ static void body_memory(rank *r)
     unsigned char *const bytes = memory;
     note notes[2];
 
-    ck_assert_int_eq(frd_net_ucx.mem_add(r->net, &memory, BYTES, NULL), 0);
+    ck_assert_int_eq(frd_net_ucx.mem_add(r->net, memory, BYTES, NULL), 0);
     for (size_t i = 0; i < BYTES / 2; i++)
         bytes[i] = pattern(r->rank, 5, i);
     note_set(&notes[0], 1 - r->rank, 5, bytes, BYTES / 2);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * shm_call.h - a team's call seen from inside: which bytes are whose (shm_shape.c), and how they are combined. */
+#ifndef FRD_NET_SHM_CALL_H
+#define FRD_NET_SHM_CALL_H
+
+#include "base/num.h"
+#include "net/shm_impl.h"
+#include "net/shm_team.h"
+
+/* The slice of a vector that member i reduces. */
+size_t frd_team_slice(const frd_team *team, const frd_node_call *what, int i, size_t *off);
+
+/* Where in a member's send buffer the unit that `reader` takes begins, and its length. */
+size_t frd_team_unit(const frd_team *team, const frd_team_call *c, int reader, size_t *off);
+
+/* What `giver` gives us in round k; unit_off is where our unit begins. */
+const char *frd_team_given(const frd_team *team, const frd_team_call *c, int giver, uint32_t k, size_t unit_off);
+
+/* Copies, past the caches if the call is large. */
+void frd_team_copy(const frd_team_call *c, char *to, const char *from, size_t len);
+
+/* Reduces chunk k of our unit into `to`, into the ring's `result` if not NULL, and into the others' buffers when
+ * we push. */
+void frd_team_reduce(frd_team *team, const frd_team_call *c, uint32_t k, char *to, char *result);
+
+static inline bool frd_team_rooted(int coll)
+{
+    return coll == FRD_NODE_BROADCAST || coll == FRD_NODE_REDUCE || coll == FRD_NODE_GATHER ||
+           coll == FRD_NODE_SCATTER;
+}
+
+static inline char *frd_team_ring(const frd_team *team, int member)
+{
+    return (char *)(team->part[member] + 1);
+}
+
+/* Bytes of chunk k of a unit of len bytes. */
+static inline size_t frd_team_piece(const frd_team_call *c, uint32_t k, size_t len)
+{
+    const size_t at = k * c->chunk;
+
+    return at >= len ? 0 : frd_min_size(c->chunk, len - at);
+}
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * shm_shape.c - how a team's call is cut into rounds, whose bytes are where, and how operands are combined. What the
+ * rounds are is told at the top of shm_call.c. */
+#include <string.h>
+
+#include "net/shm_call.h"
+#include "reduce/reduce.h"
+
+enum {
+    ALIGN = 64,
+    CHUNK_MAX = 128 * 1024, /* of a piece: 10 us; longer ones are not faster */
+    REDUCE_ALONE = 16 * 1024 /* longest vector of a reduce that the root of three or more reduces alone */
+};
+
+/* ---- shape ---------------------------------------------------------------------------------------- */
+
+/* Everybody reduces a slice of the vector. */
+static bool by_slices(const frd_team *team, const frd_node_call *w)
+{
+    if (w->coll == FRD_NODE_ALLREDUCE)
+        return w->len > team->whole_max;
+    return w->coll == FRD_NODE_REDUCE && team->size > 2 && w->len > REDUCE_ALONE;
+}
+
+size_t frd_team_slice(const frd_team *team, const frd_node_call *w, int i, size_t *off)
+{
+    const size_t n = (size_t)team->size, size = frd_type_size(w->type), count = w->len / size;
+    const size_t each = count / n, rest = count % n, at = (size_t)i;
+
+    *off = (each * at + (at < rest ? at : rest)) * size;
+    return (each + (at < rest)) * size;
+}
+
+/* Bytes of the longest unit, and pieces of it that a member's ring holds for a round. */
+static size_t unit_of(const frd_team *team, const frd_node_call *w, size_t *pieces)
+{
+    const size_t others = (size_t)team->size - 1;
+    size_t off;
+
+    switch (w->coll) {
+    case FRD_NODE_SCATTER:
+    case FRD_NODE_ALLTOALL:
+    case FRD_NODE_REDUCE_SCATTER:
+        *pieces = others;
+        return w->len;
+    case FRD_NODE_REDUCE:
+    case FRD_NODE_ALLREDUCE:
+        if (by_slices(team, w)) {
+            *pieces = others + 1;
+            return frd_team_slice(team, w, 0, &off);
+        }
+        break;
+    default:
+        break;
+    }
+    *pieces = 1;
+    return w->len;
+}
+
+static uint32_t rounds_of(const frd_team *team, size_t unit, size_t pieces)
+{
+    const size_t most = frd_min_size(CHUNK_MAX, team->round_bytes / pieces & ~(size_t)(ALIGN - 1));
+
+    return unit <= most ? 1 : (uint32_t)((unit + most - 1) / most);
+}
+
+uint32_t frd_team_rounds(const frd_team *team, const frd_node_call *what)
+{
+    size_t pieces;
+    const size_t unit = unit_of(team, what, &pieces);
+
+    return rounds_of(team, unit, pieces);
+}
+
+void frd_team_shape(const frd_team *team, frd_team_call *c)
+{
+    const frd_node_call *const w = &c->what;
+    const bool root = !frd_team_rooted(w->coll) || team->rank == w->root;
+    const bool from_root = w->coll == FRD_NODE_BROADCAST || w->coll == FRD_NODE_SCATTER;
+    size_t pieces;
+    const size_t unit = unit_of(team, w, &pieces);
+
+    c->shaped = true;
+    c->kernel = w->op != 0 ? frd_reduce_kernel(w->type, w->op) : NULL;
+    c->results = by_slices(team, w);
+    c->gives = from_root ? root : c->results || !root || !frd_team_rooted(w->coll);
+    c->takes = from_root ? !root || w->coll == FRD_NODE_SCATTER : root || c->results;
+    c->collects = c->results && root;
+    c->pieces = c->results || w->coll == FRD_NODE_SCATTER || w->coll == FRD_NODE_ALLTOALL ||
+                w->coll == FRD_NODE_REDUCE_SCATTER;
+    c->count = w->len / frd_type_size(w->type);
+    c->small = pieces * unit <= FRD_TEAM_INLINE && !c->results;
+    c->rounds = c->small ? 1 : rounds_of(team, unit, pieces);
+    c->chunk = c->small ? unit : frd_round_up((unit + c->rounds - 1) / c->rounds, ALIGN);
+    c->stride = c->chunk;
+    c->need = c->small ? 0 : pieces * c->stride;
+    c->kind = (uint32_t)w->coll | (uint32_t)w->op << 8 | (uint32_t)w->type << 16 |
+              (frd_team_rooted(w->coll) ? (uint32_t)w->root << 24 : 0);
+    c->bypass = 2 * unit * (pieces + 1) >= team->nontemporal;
+}
+
+/* ---- data ----------------------------------------------------------------------------------------- */
+
+size_t frd_team_unit(const frd_team *team, const frd_team_call *c, int reader, size_t *off)
+{
+    const frd_node_call *const w = &c->what;
+
+    *off = 0;
+    if (c->results)
+        return frd_team_slice(team, w, reader, off);
+    if (w->coll == FRD_NODE_SCATTER || w->coll == FRD_NODE_ALLTOALL || w->coll == FRD_NODE_REDUCE_SCATTER)
+        *off = (size_t)reader * w->len;
+    return w->len;
+}
+
+const char *frd_team_given(const frd_team *team, const frd_team_call *c, int giver, uint32_t k, size_t unit_off)
+{
+    const int nth = team->rank < giver ? team->rank : team->rank - 1;
+    const size_t piece = c->pieces ? (size_t)nth * c->stride : 0;
+
+    if (giver == team->rank)
+        return c->send + unit_off + k * c->chunk;
+    if (team->send_of[giver] != NULL)
+        return team->send_of[giver] + unit_off + k * c->chunk;
+    const frd_team_post *const post = &team->part[giver]->give[(c->base + k) % FRD_TEAM_ROUNDS];
+    if (c->small)
+        return (const char *)post->data + piece;
+    return frd_team_ring(team, giver) + (post->at & (team->ring_bytes - 1)) + piece;
+}
+
+void frd_team_copy(const frd_team_call *c, char *to, const char *from, size_t len)
+{
+    if (to == from || len == 0)
+        return;
+    if (c->bypass)
+        frd_copy_around(to, from, len);
+    else
+        memcpy(to, from, len);
+}
+
+/* The operands at team->source + off, combined; into the scratch unless `to` is not NULL. */
+static char *combine(const frd_team *team, const frd_team_call *c, size_t off, size_t len, char *to)
+{
+    const size_t count = len / frd_type_size(c->what.type);
+    char *const out = to != NULL ? to : team->scratch;
+    const char *const *const x = team->source;
+
+    if (c->user_fn != NULL) {
+        memcpy(team->scratch, x[team->size - 1] + off, len);
+        for (int i = team->size - 2; i >= 0; i--)
+            c->user_fn(x[i] + off, team->scratch, count, (fedrdma_datatype)c->what.type, c->user_arg);
+        if (to != NULL)
+            memcpy(to, team->scratch, len);
+        return out;
+    }
+    const char *sum = x[0] + off;
+    for (int i = 1; i < team->size; i++) {
+        char *const into = i == team->size - 1 ? out : team->scratch; /* `to` may be an operand: it is written last */
+        c->kernel(into, sum, x[i] + off, count);
+        sum = into;
+    }
+    return out;
+}
+
+void frd_team_reduce(frd_team *team, const frd_team_call *c, uint32_t k, char *to, char *result)
+{
+    size_t unit_off;
+    const size_t unit = frd_team_unit(team, c, team->rank, &unit_off), len = frd_team_piece(c, k, unit);
+    const bool once = result == NULL && !c->push && !c->bypass && to != NULL;
+
+    for (int i = 0; i < team->size; i++)
+        team->source[i] = frd_team_given(team, c, i, k, unit_off);
+    for (size_t off = 0; off < len; off += FRD_TEAM_BLOCK) {
+        const size_t part = frd_min_size(FRD_TEAM_BLOCK, len - off);
+        char *const made = combine(team, c, off, part, once ? to + off : NULL);
+
+        if (result != NULL)
+            memcpy(result + off, made, part);
+        if (to != NULL && !once)
+            frd_team_copy(c, to + off, made, part);
+        for (int i = 0; c->push && i < team->size; i++) {
+            if (i != team->rank)
+                frd_team_copy(c, team->recv_of[i] + unit_off + k * c->chunk + off, made, part);
+        }
+    }
+}
