@@ -59,64 +59,85 @@ static char *bind(const frd_ref *ref, const frd_args *a)
     return ref->len > 0 ? (char *)(uintptr_t)base + ref->off : NULL;
 }
 
-static bool over(frd_comm *comm, const frd_team_call *call, uint64_t start)
+/* Done before the wait for the others, where its time costs nothing. */
+static void account(frd_comm *comm, const frd_team_call *call)
 {
-    fedrdma_context *const ctx = comm->ctx;
     fedrdma_result *const r = &comm->last;
 
     comm->channel.next_seq++;
-    frd_engine_count_call(ctx->engine, call);
+    frd_engine_count_call(comm->ctx->engine, call, 1);
     r->sent_bytes = call->given_bytes;
     r->received_bytes = call->taken_bytes;
     r->time_ns = 0;
     r->rate_bps = 0;
-    if (start != 0) {
-        r->time_ns = frd_now_ns() - start;
-        r->rate_bps = (double)(r->sent_bytes + r->received_bytes) * 8e9 / (double)(r->time_ns + 1);
-    }
     if (!comm->last_is_quick) {
         comm->last_is_quick = true;
         r->silos = r->silos_total = comm->nsilos;
         r->reroutes = r->retransmits = 0;
         memcpy(r->algorithm, "node", sizeof("node"));
     }
+}
+
+/* It takes longer: the long way goes on with it, and accounts for it. */
+static bool give_up(frd_comm *comm, frd_team_call *call, bool accounted)
+{
+    if (accounted) {
+        comm->channel.next_seq--;
+        frd_engine_count_call(comm->ctx->engine, call, -1);
+    }
+    comm->channel.begun = call;
+    return false;
+}
+
+static bool run_short(frd_comm *comm, frd_team_call *call)
+{
+    fedrdma_context *const ctx = comm->ctx;
+
+    if (!frd_team_short_give(comm->channel.team, call))
+        return give_up(comm, call, false);
+    account(comm, call);
+    if (!frd_team_short_take(comm->channel.team, call, comm->quick_looks))
+        return give_up(comm, call, true);
     if (++ctx->quick_calls % CALLS_PER_PROGRESS == 0)
         frd_engine_progress(ctx->engine);
+    return true;
+}
+
+static bool run_long(frd_comm *comm, frd_team_call *call)
+{
+    const uint64_t start = frd_now_ns();
+    fedrdma_result *const r = &comm->last;
+    int state = FRD_TEAM_MOVED;
+
+    for (int idle = 0; state != FRD_TEAM_OVER; idle++) {
+        state = frd_team_poll(comm->channel.team, call, NULL);
+        if (state < 0 || idle >= comm->quick_looks)
+            return give_up(comm, call, false); /* an error comes again, with its story */
+        if (state == FRD_TEAM_MOVED)
+            idle = 0;
+        else if (state == FRD_TEAM_IDLE)
+            frd_pause();
+    }
+    account(comm, call);
+    r->time_ns = frd_now_ns() - start;
+    r->rate_bps = (double)(r->sent_bytes + r->received_bytes) * 8e9 / (double)(r->time_ns + 1);
     return true;
 }
 
 bool frd_quick_run(frd_comm *comm, const frd_args *args)
 {
     frd_quick *const q = &comm->quick[args->entry];
-    frd_team *const team = comm->channel.team;
-    fedrdma_context *const ctx = comm->ctx;
     frd_team_call *const call = &q->call;
-    uint64_t start = 0;
 
-    if (!q->valid || ctx->active > 0 || !same(q, args, comm->channel.size) || !usable(q, args) ||
-        comm->attr.deadline_ns != 0 || comm->attr.progress != NULL || !frd_channel_is_calm(ctx->engine, &comm->channel))
+    if (!q->valid || comm->ctx->active > 0 || !same(q, args, comm->channel.size) || !usable(q, args) ||
+        comm->attr.deadline_ns != 0 || comm->attr.progress != NULL ||
+        !frd_channel_is_calm(comm->ctx->engine, &comm->channel))
         return false;
-    if (call->what.len >= TIMED_BYTES)
-        start = frd_now_ns();
     call->send = bind(&q->in, args);
     call->recv = bind(&q->out, args);
     call->begun = call->done = false;
-    call->ticket = frd_team_ticket(team);
-    if (call->rounds == 1 && frd_team_short(team, call, comm->quick_looks))
-        return over(comm, call, start);
-    for (int idle = 0; idle < comm->quick_looks;) {
-        const int state = frd_team_poll(team, call, NULL);
-
-        if (state == FRD_TEAM_OVER)
-            return over(comm, call, start);
-        if (state < 0)
-            break; /* again on the long way, with its story */
-        idle = state == FRD_TEAM_MOVED ? 0 : idle + 1;
-        if (idle > 0)
-            frd_pause();
-    }
-    comm->channel.begun = call; /* the long way goes on with it */
-    return false;
+    call->ticket = frd_team_ticket(comm->channel.team);
+    return call->rounds == 1 && call->what.len < TIMED_BYTES ? run_short(comm, call) : run_long(comm, call);
 }
 
 void frd_quick_learn(frd_comm *comm, const frd_args *args, const frd_op_work *work)

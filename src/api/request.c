@@ -269,8 +269,11 @@ int frd_submit(const frd_args *args, fedrdma_comm *handle, int mode, fedrdma_req
 {
     frd_checked checked;
     int rc = FEDRDMA_OK;
-    frd_comm *comm = frd_comm_of(handle, frd_entry_name(args->entry), &rc);
 
+    if (mode == FRD_MODE_BLOCKING && handle != NULL && handle->magic == FRD_HANDLE_LIVE && !handle->comm->ctx->shared &&
+        frd_quick_run(handle->comm, args))
+        return FEDRDMA_OK;
+    frd_comm *comm = frd_comm_of(handle, frd_entry_name(args->entry), &rc);
     if (comm == NULL)
         return rc;
     fedrdma_context *ctx = comm->ctx;
@@ -278,10 +281,6 @@ int frd_submit(const frd_args *args, fedrdma_comm *handle, int mode, fedrdma_req
     if (mode != FRD_MODE_BLOCKING && request == NULL)
         rc = frd_comm_fail(comm, FEDRDMA_ERR_INVALID, "%s: request is NULL",
                            frd_entry_name(args->entry));
-    if (mode == FRD_MODE_BLOCKING && frd_quick_run(comm, args)) {
-        frd_context_leave(ctx);
-        return FEDRDMA_OK;
-    }
     if (rc == FEDRDMA_OK)
         rc = frd_args_check(comm, args, &checked);
     if (rc == FEDRDMA_OK)

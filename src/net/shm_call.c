@@ -177,14 +177,12 @@ static void give(frd_team *team, frd_team_call *c)
     if (!c->pieces) {
         unit = frd_team_unit(team, c, team->rank, &off);
         memcpy(to, c->send + k * c->chunk, frd_team_piece(c, k, unit));
-        c->given_bytes += frd_team_piece(c, k, unit);
     } else {
         for (int i = 0; i < team->size; i++) {
             if (i == team->rank)
                 continue;
             unit = frd_team_unit(team, c, i, &off);
             memcpy(to, c->send + off + k * c->chunk, frd_team_piece(c, k, unit));
-            c->given_bytes += frd_team_piece(c, k, unit);
             to += c->stride;
         }
     }
@@ -283,7 +281,6 @@ static int take(frd_team *team, frd_team_call *c, frd_story *story)
             return FEDRDMA_OK;
         }
     }
-    c->taken_bytes += len * (frd_team_rooted(w->coll) && team->rank != w->root ? 1 : (size_t)team->size - 1);
     if (c->results) {
         char *const to = c->collects ? c->recv + off + at : NULL;
         const bool shown = !c->mapped && !c->push;
@@ -322,7 +319,6 @@ static void collect(frd_team *team, frd_team_call *c)
             continue;
         frd_team_copy(c, c->recv + at,
              post->at == FRD_TEAM_MAPPED ? team->recv_of[i] + at : frd_team_ring(team, i) + (post->at & (team->ring_bytes - 1)), len);
-        c->taken_bytes += len;
     }
     c->spoiled = is_spoiled(team, c);
     c->collected++;
@@ -344,7 +340,6 @@ static void begin(frd_team *team, frd_team_call *c)
     c->base = team->round;
     c->given = c->taken = c->collected = c->shown = 0;
     c->mapped = c->push = c->spoiled = false;
-    c->given_bytes = c->taken_bytes = 0;
     if (!c->shaped)
         frd_team_shape(team, c);
     if (team->located) {
@@ -462,48 +457,55 @@ static bool await(const frd_team_post *post, uint64_t round, int looks)
     return true;
 }
 
-/* What frd_team_poll does for a call of one round, in one go. For the shortest calls, whose data is in the posts, each
+/* What frd_team_poll does for a call of one round, in two goes. For the shortest calls, whose data is in the posts, each
  * instruction counts: 4 of them are a nanosecond, and all there is to wait for is 55. */
-bool frd_team_short(frd_team *team, frd_team_call *c, int looks)
+bool frd_team_short_give(frd_team *team, frd_team_call *c)
 {
-    const frd_node_call *const w = &c->what;
-    const uint64_t slot = team->round % FRD_TEAM_ROUNDS;
+    frd_team_post *const post = &team->mine->give[team->round % FRD_TEAM_ROUNDS];
 
     if (team->serving != c->ticket)
         return false;
     begin(team, c);
     if (c->mapped || c->rounds > 1 || c->results)
         return false;
-    if (c->gives) {
-        frd_team_post *const post = &team->mine->give[slot];
-
-        if (!can_give(team, c))
-            return false;
-        if (c->small && !c->pieces) {
-            team->starts[slot] = team->end;
-            memcpy(post->data, c->send, w->len);
-            c->given_bytes = w->len;
-            c->given = 1;
-            publish(team, post, c, 0);
-        } else {
-            give(team, c);
-        }
+    if (!c->gives)
+        return true;
+    if (!can_give(team, c))
+        return false;
+    if (c->small && !c->pieces) {
+        team->starts[c->base % FRD_TEAM_ROUNDS] = team->end;
+        memcpy(post->data, c->send, c->what.len);
+        publish(team, post, c, 0);
+        c->given = 1;
+    } else {
+        give(team, c);
     }
+    return true;
+}
+
+/* The allreduce of two. */
+static void take_smallest(const frd_team *team, frd_team_call *c, const frd_team_post *post)
+{
+    if (team->rank == 0)
+        c->kernel(c->recv, c->send, post->data, c->count);
+    else
+        c->kernel(c->recv, post->data, c->send, c->count);
+    c->taken = 1;
+}
+
+bool frd_team_short_take(frd_team *team, frd_team_call *c, int looks)
+{
+    const uint64_t slot = c->base % FRD_TEAM_ROUNDS;
+
     if (c->takes) {
         for (int i = 0; i < team->size; i++) {
             if (is_source(team, c, i) && !await(&team->part[i]->give[slot], c->base + 1, looks))
                 return false;
         }
-        if (c->small && c->kernel != NULL && team->size == 2 && w->coll == FRD_NODE_ALLREDUCE) {
-            const frd_team_post *const post = &team->part[1 - team->rank]->give[slot];
-            const void *const x[2] = { team->rank == 0 ? c->send : (const void *)post->data,
-                                       team->rank == 0 ? (const void *)post->data : c->send };
-
+        if (c->small && c->kernel != NULL && team->size == 2 && c->what.coll == FRD_NODE_ALLREDUCE) {
             if (look_at_posts(team, c, NULL) != FEDRDMA_OK)
                 return false;
-            c->kernel(c->recv, x[0], x[1], c->count);
-            c->taken_bytes = w->len;
-            c->taken = 1;
+            take_smallest(team, c, &team->part[1 - team->rank]->give[slot]);
         } else if (take(team, c, NULL) != FEDRDMA_OK || c->spoiled) {
             return false;
         }

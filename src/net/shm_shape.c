@@ -72,6 +72,25 @@ uint32_t frd_team_rounds(const frd_team *team, const frd_node_call *what)
     return rounds_of(team, unit, pieces);
 }
 
+/* What we give and take in all. */
+static void count_bytes(const frd_team *team, frd_team_call *c)
+{
+    const frd_node_call *const w = &c->what;
+    const size_t others = (size_t)team->size - 1;
+    size_t off, own;
+
+    if (c->results) {
+        own = frd_team_slice(team, w, team->rank, &off);
+        c->given_bytes = w->len;
+        c->taken_bytes = own * others + (c->collects ? w->len - own : 0);
+        return;
+    }
+    c->given_bytes = c->gives ? w->len * (c->pieces ? others : 1) : 0;
+    c->taken_bytes = c->takes ? w->len * others : 0;
+    if (w->coll == FRD_NODE_BROADCAST || w->coll == FRD_NODE_SCATTER)
+        c->taken_bytes = team->rank == w->root ? 0 : w->len;
+}
+
 void frd_team_shape(const frd_team *team, frd_team_call *c)
 {
     const frd_node_call *const w = &c->what;
@@ -96,6 +115,7 @@ void frd_team_shape(const frd_team *team, frd_team_call *c)
     c->need = c->small ? 0 : pieces * c->stride;
     c->kind = (uint32_t)w->coll | (uint32_t)w->op << 8 | (uint32_t)w->type << 16 |
               (frd_team_rooted(w->coll) ? (uint32_t)w->root << 24 : 0);
+    count_bytes(team, c);
     c->bypass = 2 * unit * (pieces + 1) >= team->nontemporal;
 }
 

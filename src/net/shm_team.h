@@ -131,6 +131,7 @@ typedef struct frd_team_call {
     uint32_t kind;               /* as in the post */
     size_t chunk, stride;        /* bytes of a piece in a round; from piece to piece in the ring */
     size_t need;                 /* bytes of our ring in a round */
+    uint64_t given_bytes, taken_bytes; /* in all */
     bool shaped;
     bool results;                /* members exchange what they have reduced, too */
     size_t count;                /* elements of the vector, or of a block */
@@ -149,7 +150,6 @@ typedef struct frd_team_call {
     uint64_t left_ns;
     int bad;          /* MISMATCH: the member that disagrees */
     uint64_t bad_len; /* what it has */
-    uint64_t given_bytes, taken_bytes;
 } frd_team_call;
 
 /* Start-up, collective among `size` processes of a node. The first member offers a segment, the others open it
@@ -181,9 +181,10 @@ static inline void frd_team_move(frd_team *team, const frd_team_call *from, frd_
         team->running = to;
 }
 
-/* The same in one go for short calls, which have one round: true when it is over, false when others let us wait for
- * more than `looks` looks, or something is not as usual; then frd_team_poll goes on. */
-bool frd_team_short(frd_team *team, frd_team_call *call, int looks);
+/* The same in two goes for short calls, which have one round: when both are true it is over. False when others let us
+ * wait for more than `looks` looks, or something is not as usual; then frd_team_poll goes on. */
+bool frd_team_short_give(frd_team *team, frd_team_call *call);
+bool frd_team_short_take(frd_team *team, frd_team_call *call, int looks);
 
 /* Cuts a call into rounds; frd_team_poll does that for calls that are not shaped yet. */
 void frd_team_shape(const frd_team *team, frd_team_call *call);

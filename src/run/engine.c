@@ -202,24 +202,25 @@ bool frd_channel_is_calm(const frd_engine *e, const frd_channel *ch)
     return ch->broken == FEDRDMA_OK && e->active == NULL && e->nlost == 0 && !e->attention && ch->ncanceled == 0;
 }
 
-static void count_call(frd_engine *e, const frd_team_call *call)
+static void count_call(frd_stat *stat, const frd_team_call *call, uint64_t one)
 {
-    e->stat->node_calls++;
-    e->stat->node_given_bytes += call->given_bytes;
-    e->stat->node_taken_bytes += call->taken_bytes;
-    e->stat->node_inline += call->small;
+    stat->node_calls += one;
+    stat->node_given_bytes += call->given_bytes * one;
+    stat->node_taken_bytes += call->taken_bytes * one;
     if (call->mapped) {
-        e->stat->node_mapped++;
-        e->stat->node_pushed += call->push;
-    } else if (!call->small) {
-        e->stat->node_staged++;
+        stat->node_mapped += one;
+        stat->node_pushed += call->push ? one : 0;
+    } else if (call->small) {
+        stat->node_inline += one;
+    } else {
+        stat->node_staged += one;
     }
 }
 
-void frd_engine_count_call(frd_engine *e, const frd_team_call *call)
+void frd_engine_count_call(frd_engine *e, const frd_team_call *call, int sign)
 {
-    e->stat->run_operations++;
-    count_call(e, call);
+    e->stat->run_operations += (uint64_t)(int64_t)sign;
+    count_call(e->stat, call, (uint64_t)(int64_t)sign);
 }
 
 static int explain_call(frd_op *op, const frd_team_call *call, int rc, const frd_story *why)
@@ -260,7 +261,7 @@ static bool poll_calls(frd_engine *e, frd_run *run)
         } else if (state == FRD_TEAM_OVER) {
             rc->active = false;
             run->polled--;
-            count_call(e, &rc->call);
+            count_call(e->stat, &rc->call, 1);
             op->sent_bytes += rc->call.given_bytes;
             op->received_bytes += rc->call.taken_bytes;
             finish_step(run, rc->step);

@@ -69,8 +69,8 @@ size_t frd_engine_pending_control(const frd_engine *engine);
 
 /* Nothing is under way, and nothing went wrong, that an operation on the channel would have to look at. */
 bool frd_channel_is_calm(const frd_engine *engine, const frd_channel *channel);
-/* Counts an operation that was made without the engine. */
-void frd_engine_count_call(frd_engine *engine, const frd_team_call *call);
+/* Counts an operation that was made without the engine; sign 1, or -1 to take that back. */
+void frd_engine_count_call(frd_engine *engine, const frd_team_call *call, int sign);
 
 /* Runs a step that needs no peer (local.c). */
 void frd_local_step(const frd_step *step, char *const base[], const frd_op_work *work, frd_stat *stat);
