@@ -40,9 +40,17 @@ int frd_comm_fail(frd_comm *comm, int rc, const char *format, ...) __attribute__
 /* The same with the engine's story of the channel. */
 int frd_comm_fail_channel(frd_comm *comm, int rc, const char *call);
 
-/* Joins the ranks that share our node to a team, if all of the communicator do; collective. Where that does not work
- * the communicator does without. */
-int frd_comm_join_team(frd_comm *comm);
+/* How ranks tell each other something while a communicator is made: among `ranks` of them, of which we are `rank`. */
+typedef struct frd_team_exchange {
+    int (*gather)(void *arg, void *all, size_t bytes, frd_story *story); /* allgather, in place */
+    void *arg;
+    int ranks, rank;
+    const int *member; /* of the communicator: who that is in the exchange */
+} frd_team_exchange;
+
+/* Makes a team of the communicator's ranks, if they all share a node; collective in the exchange. Where that does not
+ * work the communicator does without. `comm` may be NULL. */
+int frd_comm_join_team(frd_comm *comm, const frd_team_exchange *exchange, frd_story *story);
 
 /* Makes a communicator of `size` world ranks, of which ours is the rank-th; local. */
 int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int size, int rank,

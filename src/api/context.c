@@ -178,9 +178,22 @@ static int open_fabric(fedrdma_context *ctx, frd_boot *boot, frd_story *story)
     return rc;
 }
 
-static int make_world(fedrdma_context *ctx, frd_story *story)
+typedef struct boot_ranks {
+    frd_boot *boot;
+    const fedrdma_context *ctx;
+} boot_ranks;
+
+static int boot_gather(void *arg, void *all, size_t bytes, frd_story *story)
+{
+    const boot_ranks *const b = arg;
+
+    return frd_boot_allgather(b->boot, (char *)all + (size_t)b->ctx->conf.rank * bytes, all, bytes, story);
+}
+
+static int make_world(fedrdma_context *ctx, frd_boot *boot, frd_story *story)
 {
     const int size = ctx->conf.size;
+    boot_ranks arg = { boot, ctx };
     int *ranks = frd_calloc((size_t)size, sizeof(*ranks));
     frd_comm *world;
 
@@ -189,12 +202,16 @@ static int make_world(fedrdma_context *ctx, frd_story *story)
     for (int i = 0; i < size; i++)
         ranks[i] = i;
     int rc = frd_comm_create(ctx, WORLD_ID, ranks, size, ctx->conf.rank, &world);
-    frd_free(ranks);
-    if (rc != FEDRDMA_OK)
+    if (rc != FEDRDMA_OK) {
+        frd_free(ranks);
         return frd_fail(story, rc, "out of memory for a communicator of %d ranks", size);
+    }
     ctx->world = world->handle;
-    rc = frd_comm_join_team(world);
-    return rc == FEDRDMA_OK ? rc : frd_fail(story, rc, "%s", world->story.text);
+    if (size > 1 && world->nnodes == 1)
+        rc = frd_comm_join_team(
+            world, &(frd_team_exchange){ boot_gather, &arg, size, ctx->conf.rank, ranks }, story);
+    frd_free(ranks);
+    return rc;
 }
 
 static int join(fedrdma_context *ctx, const fedrdma_options *options, frd_story *story)
@@ -215,7 +232,7 @@ static int join(fedrdma_context *ctx, const fedrdma_options *options, frd_story 
     if (rc == FEDRDMA_OK)
         rc = open_fabric(ctx, boot, story);
     if (rc == FEDRDMA_OK)
-        rc = make_world(ctx, story);
+        rc = make_world(ctx, boot, story);
     frd_boot_close(boot);
     return rc;
 }

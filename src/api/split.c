@@ -50,13 +50,25 @@ static uint64_t child_id(uint64_t parent, uint64_t nth)
     return mix(parent + mix(nth + 1)) & ~(UINT64_C(1) << 63); /* never FRD_TAG_CONTROL */
 }
 
-static int make(frd_comm *comm, struct vote *votes, struct vote mine, uint64_t id, fedrdma_comm **out)
+typedef struct parent {
+    frd_comm *comm;
+    const char *call;
+} parent;
+
+static int parent_gather(void *arg, void *all, size_t bytes, frd_story *story)
 {
-    fedrdma_context *ctx = comm->ctx;
-    frd_comm *made;
+    const parent *const p = arg;
+
+    (void)story; /* it is the parent's already */
+    return frd_comm_allgather(p->comm, all, bytes, p->call);
+}
+
+/* The communicator of our color; NULL for no color. member[i] becomes the rank in the parent of its i-th rank. */
+static int make(frd_comm *comm, struct vote *votes, struct vote mine, uint64_t id, int *member, frd_comm **made)
+{
     int rank = -1;
 
-    *out = NULL;
+    *made = NULL;
     if (mine.color == FEDRDMA_UNDEFINED)
         return FEDRDMA_OK;
     const int size = choose(votes, comm->channel.size, mine.color);
@@ -64,25 +76,23 @@ static int make(frd_comm *comm, struct vote *votes, struct vote mine, uint64_t i
     if (world == NULL)
         return FEDRDMA_ERR_NOMEM;
     for (int i = 0; i < size; i++) {
+        member[i] = votes[i].rank;
         world[i] = comm->world[votes[i].rank];
         if (votes[i].rank == mine.rank)
             rank = i;
     }
-    int rc = frd_comm_create(ctx, id, world, size, rank, &made);
+    const int rc = frd_comm_create(comm->ctx, id, world, size, rank, made);
     frd_free(world);
-    if (rc != FEDRDMA_OK)
-        return frd_comm_fail(comm, rc, "out of memory for a communicator of %d ranks", size);
-    rc = frd_comm_join_team(made);
-    if (rc == FEDRDMA_OK) {
-        *out = made->handle;
-    } else {
-        fedrdma_comm *handle = made->handle;
-        frd_comm_fail(comm, rc, "%s", made->story.text);
-        frd_comm_destroy(made);
-        handle->magic = 0;
-        frd_free(handle);
-    }
     return rc;
+}
+
+static void unmake(frd_comm *made)
+{
+    fedrdma_comm *const handle = made->handle;
+
+    frd_comm_destroy(made);
+    handle->magic = 0;
+    frd_free(handle);
 }
 
 static int split(frd_comm *comm, const char *call, int color, int key, fedrdma_comm **out)
@@ -90,18 +100,36 @@ static int split(frd_comm *comm, const char *call, int color, int key, fedrdma_c
     const int n = comm->channel.size;
     const uint64_t id = child_id(comm->channel.id, comm->splits++);
     struct vote *votes = frd_calloc((size_t)n, sizeof(*votes));
+    int *member = frd_calloc((size_t)n, sizeof(*member));
+    parent arg = { comm, call };
+    const frd_team_exchange exchange = { parent_gather, &arg, n, comm->channel.rank, member };
+    frd_comm *made = NULL;
+    int rc = FEDRDMA_OK;
 
-    if (votes == NULL)
-        return frd_comm_fail(comm, FEDRDMA_ERR_NOMEM, "%s: out of memory", call);
+    if (votes == NULL || member == NULL) {
+        rc = frd_comm_fail(comm, FEDRDMA_ERR_NOMEM, "%s: out of memory", call);
+        goto out;
+    }
     const struct vote mine = { color, key, comm->channel.rank, 0 };
     votes[mine.rank] = mine;
-    int rc = frd_comm_allgather(comm, votes, sizeof(*votes), call);
-    if (rc == FEDRDMA_OK) {
-        for (int i = 0; i < n; i++)
-            votes[i].rank = i;
-        rc = make(comm, votes, mine, id, out);
+    rc = frd_comm_allgather(comm, votes, sizeof(*votes), call);
+    if (rc != FEDRDMA_OK)
+        goto out;
+    for (int i = 0; i < n; i++)
+        votes[i].rank = i;
+    rc = make(comm, votes, mine, id, member, &made);
+    if (rc != FEDRDMA_OK) {
+        frd_comm_fail(comm, rc, "%s: out of memory for a communicator", call);
+        goto out;
     }
+    if (comm->nnodes < n) /* some share a node */
+        rc = frd_comm_join_team(made, &exchange, &comm->story);
+    if (rc != FEDRDMA_OK && made != NULL)
+        unmake(made);
+    *out = rc == FEDRDMA_OK && made != NULL ? made->handle : NULL;
+out:
     frd_free(votes);
+    frd_free(member);
     return rc;
 }
 

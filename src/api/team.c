@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * team.c - gives a communicator whose ranks all share a node its team: two exchanges among them, of the segment that
  * the first rank made, and of who could open it. All use it or none. */
-#include <string.h>
-
 #include "api/request.h"
 #include "base/mem.h"
 
@@ -18,46 +16,42 @@ static int offer(const frd_comm *comm, frd_team **team, frd_team_card *card, frd
     return rc == FEDRDMA_OK && ch->rank == 0 ? frd_team_offer(*team, card, story) : rc;
 }
 
-/* Whether to try is known to all ranks alike; whether it works is not. */
-int frd_comm_join_team(frd_comm *comm)
+/* Takes part in both exchanges, also without a communicator to join for, since all ranks of the exchange have to. */
+int frd_comm_join_team(frd_comm *comm, const frd_team_exchange *x, frd_story *story)
 {
-    const size_t n = (size_t)comm->channel.size, rank = (size_t)comm->channel.rank;
-    const fedrdma_attr attr = comm->attr, brief = { .deadline_ns = comm->ctx->conf.connect_timeout };
-    static const char what[] = "joining the node's ranks";
-    frd_story story = { .log = NULL };
+    const bool possible = comm != NULL && comm->nnodes == 1 && comm->channel.size > 1 &&
+                          comm->channel.size <= FRD_TEAM_RANKS_MAX;
+    frd_team_card *const cards = frd_calloc((size_t)x->ranks, sizeof(*cards));
+    int32_t *const joined = frd_calloc((size_t)x->ranks, sizeof(*joined));
+    frd_story why = { .log = NULL };
     frd_team *team = NULL;
-    bool all = true;
+    int mine = FEDRDMA_ERR_UNSUPPORTED, rc = FEDRDMA_ERR_NOMEM;
+    bool all = possible;
 
-    if (n < 2 || n > FRD_TEAM_RANKS_MAX || comm->nnodes != 1)
-        return FEDRDMA_OK;
-    frd_team_card *const cards = frd_calloc(n, sizeof(*cards));
-    int32_t *const joined = frd_calloc(n, sizeof(*joined));
     if (cards == NULL || joined == NULL) {
-        frd_free(cards);
-        frd_free(joined);
-        return frd_comm_fail(comm, FEDRDMA_ERR_NOMEM, "out of memory for a communicator of %zu ranks", n);
+        frd_fail(story, rc, "out of memory for a communicator of %d ranks", x->ranks);
+        goto out;
     }
-    comm->attr = brief;
-    int mine = offer(comm, &team, &cards[rank], &story);
-    int rc = frd_comm_allgather(comm, cards, sizeof(*cards), what);
-    if (mine == FEDRDMA_OK && rc == FEDRDMA_OK)
-        mine = frd_team_join(team, &cards[0], &story);
-    joined[rank] = mine == FEDRDMA_OK;
+    if (possible)
+        mine = offer(comm, &team, &cards[x->rank], &why);
+    rc = x->gather(x->arg, cards, sizeof(*cards), story);
+    if (rc == FEDRDMA_OK && mine == FEDRDMA_OK)
+        mine = frd_team_join(team, &cards[x->member[0]], &why);
+    joined[x->rank] = mine == FEDRDMA_OK;
     if (rc == FEDRDMA_OK)
-        rc = frd_comm_allgather(comm, joined, sizeof(*joined), what);
-    for (size_t i = 0; i < n; i++)
-        all = all && joined[i] == 1;
+        rc = x->gather(x->arg, joined, sizeof(*joined), story);
+    for (int i = 0; all && i < comm->channel.size; i++)
+        all = joined[x->member[i]] == 1;
     if (rc == FEDRDMA_OK && all) {
         frd_team_joined(team);
         comm->channel.team = team;
     } else {
         frd_team_close(team);
-        if (rc == FEDRDMA_OK)
+        if (rc == FEDRDMA_OK && possible)
             frd_logf(&comm->ctx->log, FEDRDMA_LOG_INFO, "collectives within the node use messages: %s",
-                     mine != FEDRDMA_OK ? story.text : "another rank can't share memory");
+                     mine != FEDRDMA_OK ? why.text : "another rank can't share memory");
     }
-    frd_cache_clear(&comm->cache); /* what the exchanges recorded was for messages */
-    comm->attr = attr;
+out:
     frd_free(cards);
     frd_free(joined);
     return rc;

@@ -171,6 +171,7 @@ static void give(frd_team *team, frd_team_call *c)
     size_t off, unit;
 
     team->starts[slot] = team->end;
+    post->at = 0;
     if (!c->small)
         to = take_room(team, c->need, &post->at);
     team->mine->result[slot].at = post->at + (uint32_t)(c->need - c->stride); /* the last piece */
@@ -475,6 +476,7 @@ bool frd_team_short_give(frd_team *team, frd_team_call *c)
     if (c->small && !c->pieces) {
         team->starts[c->base % FRD_TEAM_ROUNDS] = team->end;
         memcpy(post->data, c->send, c->what.len);
+        post->at = 0;
         publish(team, post, c, 0);
         c->given = 1;
     } else {

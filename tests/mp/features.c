@@ -159,7 +159,7 @@ static void test_counters(job *j)
     bool shared = false, apart = fedrdma_comm_nnodes(j->world) > 1;
     float *data = calloc(COUNT, sizeof *data);
     const char *name;
-    uint64_t value, shm, ucx;
+    uint64_t value, shm, ucx, node;
     size_t n = 0;
 
     for (int r = 1; r < j->size; r++)
@@ -170,10 +170,12 @@ static void test_counters(job *j)
         return;
     shm = summed(j, counter(j, "shm.sent_bytes") + counter(j, "shm.direct_bytes"));
     ucx = summed(j, counter(j, "ucx.sent_bytes"));
+    node = summed(j, counter(j, "node.given_bytes"));
     EXPECT((shm > 0) == shared);
     EXPECT((ucx > 0) == apart);
+    EXPECT((node > 0) == (shared && !apart)); /* all of it in shared memory, without messages */
     if (j->size > 1) /* each rank's vector leaves it at least once, whole or in parts */
-        EXPECT(shm + ucx >= (uint64_t)COUNT * sizeof *data);
+        EXPECT(shm + ucx + node >= (uint64_t)COUNT * sizeof *data);
     while (fedrdma_counter_at(j->context, n, &name, &value) == FEDRDMA_OK) {
         EXPECT(name != NULL && strchr(name, '.') != NULL);
         n++;

@@ -237,8 +237,10 @@ START_TEST(lines_are_rules)
     frd_rules_line(rules, 1, line, sizeof line);
     ck_assert_str_eq(line, "alltoall:5-:pairwise (option algo)");
     frd_rules_line(rules, 2, line, sizeof line);
+    ck_assert_str_eq(line, "allreduce:0-:node");
+    frd_rules_line(rules, 11, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:0-16k:recdbl");
-    frd_rules_line(rules, 3, line, sizeof line);
+    frd_rules_line(rules, 12, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:64k-:ring (up to 16 ranks)");
     for (;; i++) {
         frd_rules_line(rules, i, line, sizeof line);
