@@ -3,6 +3,7 @@
  * context.c - a context's life, who may be in it, and the loop that drives it. */
 #include "api/context.h"
 
+#include <assert.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -186,8 +187,11 @@ typedef struct boot_ranks {
 static int boot_gather(void *arg, void *all, size_t bytes, frd_story *story)
 {
     const boot_ranks *const b = arg;
+    char mine[sizeof(frd_team_card)]; /* a user's allgather may not work in place */
 
-    return frd_boot_allgather(b->boot, (char *)all + (size_t)b->ctx->conf.rank * bytes, all, bytes, story);
+    assert(bytes <= sizeof(mine));
+    memcpy(mine, (const char *)all + (size_t)b->ctx->conf.rank * bytes, bytes);
+    return frd_boot_allgather(b->boot, mine, all, bytes, story);
 }
 
 static int make_world(fedrdma_context *ctx, frd_boot *boot, frd_story *story)

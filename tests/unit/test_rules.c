@@ -253,6 +253,8 @@ START_TEST(lines_are_rules)
     frd_rules_line(rules, i + 100, line, sizeof line);
     ck_assert_str_eq(line, "");
     frd_rules_line(NULL, 0, line, sizeof line);
+    ck_assert_str_eq(line, "allreduce:0-:node");
+    frd_rules_line(NULL, 9, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:0-16k:recdbl");
     frd_rules_destroy(rules);
 }
