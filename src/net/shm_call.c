@@ -60,7 +60,7 @@ static bool all_done(frd_team *team, uint64_t rounds)
 static uint64_t place_of(const frd_team *team, size_t need)
 {
     const uint64_t place = (team->end & (team->ring_bytes - 1));
-    const size_t limit = frd_min_size(team->ring_bytes, frd_max_size(SHORT_LAP, 32 * need));
+    const size_t limit = frd_min_size(team->ring_bytes, frd_max_size(SHORT_LAP, (need < 4096 ? 16 : 1024) * need));
 
     return place + need <= limit ? team->end : team->end + (team->ring_bytes - place);
 }

@@ -23,7 +23,7 @@ enum {
     PAGE = 4096,
     RING_MIN = 64 * 1024,
     RING_MAX = 1 << 30,
-    WHOLE_MAX = 2 * 1024,         /* allreduce: above it slices are faster (2 cores: 0.5 us both at 2 KiB) */
+    WHOLE_MAX = 32 * 1024,         /* allreduce: above it slices are faster (2 cores: 0.5 us both at 2 KiB) */
     WHOLE_MAX_CROWDED = 8 * 1024, /* where a second meeting costs a switch of processes, 2 us */
 };
 
