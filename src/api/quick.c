@@ -107,15 +107,14 @@ static bool run_long(frd_comm *comm, frd_team_call *call)
 {
     const uint64_t start = frd_now_ns();
     fedrdma_result *const r = &comm->last;
-    int state = FRD_TEAM_MOVED;
+    int state;
 
-    for (int idle = 0; state != FRD_TEAM_OVER; idle++) {
-        state = frd_team_poll(comm->channel.team, call, NULL);
+    for (int idle = 0; (state = frd_team_poll(comm->channel.team, call, NULL)) != FRD_TEAM_OVER; idle++) {
         if (state < 0 || idle >= comm->quick_looks)
             return give_up(comm, call, false); /* an error comes again, with its story */
         if (state == FRD_TEAM_MOVED)
             idle = 0;
-        else if (state == FRD_TEAM_IDLE)
+        else
             frd_pause();
     }
     account(comm, call);

@@ -19,6 +19,12 @@ const char *frd_team_given(const frd_team *team, const frd_team_call *c, int giv
 /* Copies, past the caches if the call is large. */
 void frd_team_copy(const frd_team_call *c, char *to, const char *from, size_t len);
 
+/* Where a reduction goes, and what of that past the caches (reduce.h). */
+typedef struct frd_team_outs {
+    char *out, *also;
+    unsigned around;
+} frd_team_outs;
+
 /* Reduces chunk k of our unit into `to`, into the ring's `result` if not NULL, and into the others' buffers when
  * we push. */
 void frd_team_reduce(frd_team *team, const frd_team_call *c, uint32_t k, char *to, char *result);

@@ -101,6 +101,7 @@ void frd_team_shape(const frd_team *team, frd_team_call *c)
 
     c->shaped = true;
     c->kernel = w->op != 0 ? frd_reduce_kernel(w->type, w->op) : NULL;
+    c->both = w->op != 0 ? frd_reduce_both_kernel(w->type, w->op) : NULL;
     c->results = by_slices(team, w);
     c->gives = from_root ? root : c->results || !root || !frd_team_rooted(w->coll);
     c->takes = from_root ? !root || w->coll == FRD_NODE_SCATTER : root || c->results;
@@ -158,49 +159,67 @@ void frd_team_copy(const frd_team_call *c, char *to, const char *from, size_t le
         memcpy(to, from, len);
 }
 
-/* The operands at team->source + off, combined; into the scratch unless `to` is not NULL. */
-static char *combine(const frd_team *team, const frd_team_call *c, size_t off, size_t len, char *to)
+/* The user's operator on x[i] + off, in the scratch. */
+static void combine_by_user(const frd_team *team, const frd_team_call *c, size_t off, size_t len)
 {
     const size_t count = len / frd_type_size(c->what.type);
-    char *const out = to != NULL ? to : team->scratch;
+
+    memcpy(team->scratch, team->source[team->size - 1] + off, len);
+    for (int i = team->size - 2; i >= 0; i--)
+        c->user_fn(team->source[i] + off, team->scratch, count, (fedrdma_datatype)c->what.type, c->user_arg);
+}
+
+/* Combines the operands at team->source + off into `to`, which may be one of them, and into `also` (may be NULL). */
+static void combine(const frd_team *team, const frd_team_call *c, size_t off, size_t len, frd_team_outs to)
+{
+    const size_t count = len / frd_type_size(c->what.type);
     const char *const *const x = team->source;
+    const char *sum = x[0] + off;
 
     if (c->user_fn != NULL) {
-        memcpy(team->scratch, x[team->size - 1] + off, len);
-        for (int i = team->size - 2; i >= 0; i--)
-            c->user_fn(x[i] + off, team->scratch, count, (fedrdma_datatype)c->what.type, c->user_arg);
-        if (to != NULL)
-            memcpy(to, team->scratch, len);
-        return out;
+        combine_by_user(team, c, off, len);
+        memcpy(to.out, team->scratch, len);
+        if (to.also != NULL)
+            memcpy(to.also, team->scratch, len);
+        return;
     }
-    const char *sum = x[0] + off;
-    for (int i = 1; i < team->size; i++) {
-        char *const into = i == team->size - 1 ? out : team->scratch; /* `to` may be an operand: it is written last */
-        c->kernel(into, sum, x[i] + off, count);
-        sum = into;
+    for (int i = 1; i < team->size - 1; i++) {
+        c->kernel(team->scratch, sum, x[i] + off, count);
+        sum = team->scratch;
     }
-    return out;
+    c->both(to.out, to.also, sum, x[team->size - 1] + off, count, to.around);
+}
+
+/* Where chunk k of our unit goes: two places at once, which is all that two ranks need. */
+static frd_team_outs outs_of(const frd_team *team, const frd_team_call *c, size_t at, char *to, char *result)
+{
+    const int next = team->rank == 0 ? 1 : 0;
+    const unsigned around = c->bypass ? FRD_OUT_AROUND : 0;
+
+    if (to == NULL)
+        return (frd_team_outs){ result, NULL, 0 };
+    if (c->push)
+        return (frd_team_outs){ to, team->recv_of[next] + at, around | (c->bypass ? FRD_ALSO_AROUND : 0) };
+    return (frd_team_outs){ to, result, around };
 }
 
 void frd_team_reduce(frd_team *team, const frd_team_call *c, uint32_t k, char *to, char *result)
 {
     size_t unit_off;
     const size_t unit = frd_team_unit(team, c, team->rank, &unit_off), len = frd_team_piece(c, k, unit);
-    const bool once = result == NULL && !c->push && !c->bypass && to != NULL;
+    const size_t at = unit_off + k * c->chunk, block = team->size == 2 && c->user_fn == NULL ? len : FRD_TEAM_BLOCK;
+    const frd_team_outs outs = outs_of(team, c, at, to, result);
 
     for (int i = 0; i < team->size; i++)
         team->source[i] = frd_team_given(team, c, i, k, unit_off);
-    for (size_t off = 0; off < len; off += FRD_TEAM_BLOCK) {
-        const size_t part = frd_min_size(FRD_TEAM_BLOCK, len - off);
-        char *const made = combine(team, c, off, part, once ? to + off : NULL);
+    for (size_t off = 0; off < len; off += block) {
+        const size_t part = frd_min_size(block, len - off);
+        const frd_team_outs here = { outs.out + off, outs.also != NULL ? outs.also + off : NULL, outs.around };
 
-        if (result != NULL)
-            memcpy(result + off, made, part);
-        if (to != NULL && !once)
-            frd_team_copy(c, to + off, made, part);
-        for (int i = 0; c->push && i < team->size; i++) {
-            if (i != team->rank)
-                frd_team_copy(c, team->recv_of[i] + unit_off + k * c->chunk + off, made, part);
+        combine(team, c, off, part, here);
+        for (int i = 0, nth = 0; c->push && i < team->size; i++) {
+            if (i != team->rank && nth++ > 0) /* the first of the others is outs.also */
+                frd_team_copy(c, team->recv_of[i] + at + off, outs.out + off, part);
         }
     }
 }

@@ -126,7 +126,8 @@ typedef struct frd_team_call {
     uint64_t ticket;
 
     /* frd_team_shape's */
-    frd_reduce_fn *kernel;
+    frd_reduce_fn *kernel; /* the second for two results at once */
+    frd_reduce_both_fn *both;
     uint32_t rounds;             /* of the call */
     uint32_t kind;               /* as in the post */
     size_t chunk, stride;        /* bytes of a piece in a round; from piece to piece in the ring */

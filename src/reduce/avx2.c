@@ -12,6 +12,7 @@
 #endif
 
 #define FRD_VEC 32
+#define FRD_STREAM(at, v) _mm256_stream_si256((__m256i *)(at), (__m256i)(v))
 #include "reduce/vec.h"
 
 INLINE unit one_nan_f32(unit x)
@@ -76,7 +77,6 @@ INLINE unit join_f16(unit low, unit high)
 
 #include "reduce/vec_float.h"
 
-#define FRD_STREAM(at, v) _mm256_stream_si256((__m256i *)(at), (__m256i)(v))
 #define FRD_TABLE frd_kernels_avx2
 #include "reduce/table.h"
 

@@ -14,6 +14,7 @@
 #endif
 
 #define FRD_VEC 64
+#define FRD_STREAM(at, v) _mm512_stream_si512((void *)(at), (__m512i)(v))
 #include "reduce/vec.h"
 
 INLINE unit one_nan_f32(unit x)
@@ -78,7 +79,6 @@ INLINE unit join_f16(unit low, unit high)
 
 #include "reduce/vec_float.h"
 
-#define FRD_STREAM(at, v) _mm512_stream_si512((void *)(at), (__m512i)(v))
 #define FRD_TABLE frd_kernels_avx512
 #include "reduce/table.h"
 

@@ -32,6 +32,7 @@
 
 typedef struct frd_kernels {
     frd_reduce_fn *reduce[FRD_NTYPES][FRD_NOPS]; /* NULL: the operator does not fit */
+    frd_reduce_both_fn *both[FRD_NTYPES][FRD_NOPS];
     frd_scale_fn *scale[FRD_NTYPES][2];
     frd_copy_fn *copy_around;
 } frd_kernels;

@@ -135,6 +135,11 @@ frd_reduce_fn *frd_reduce_kernel(int type, int op)
     return frd_op_fits(op, type) ? best()->kernels->reduce[type][op] : NULL;
 }
 
+frd_reduce_both_fn *frd_reduce_both_kernel(int type, int op)
+{
+    return frd_op_fits(op, type) ? best()->kernels->both[type][op] : NULL;
+}
+
 frd_scale_fn *frd_scale_kernel(int type, int how)
 {
     if (!type_known(type) || (how != FRD_SCALE_MUL && how != FRD_SCALE_DIV))
@@ -161,6 +166,13 @@ frd_reduce_fn *frd_reduce_kernel_isa(const char *isa_name, int type, int op)
     const frd_kernels *kernels = kernels_of(isa_name);
 
     return kernels != NULL && frd_op_fits(op, type) ? kernels->reduce[type][op] : NULL;
+}
+
+frd_reduce_both_fn *frd_reduce_both_kernel_isa(const char *isa_name, int type, int op)
+{
+    const frd_kernels *kernels = kernels_of(isa_name);
+
+    return kernels != NULL && frd_op_fits(op, type) ? kernels->both[type][op] : NULL;
 }
 
 frd_scale_fn *frd_scale_kernel_isa(const char *isa_name, int type, int how)

@@ -29,6 +29,12 @@ typedef void frd_reduce_fn(void *out, const void *a, const void *b, size_t count
  * rounding is in kernels.h; a op b and b op a have the same bits. */
 frd_reduce_fn *frd_reduce_kernel(int type, int op);
 
+/* The same into two places, `also` apart from everything else; it may be NULL. `around` is a sum of FRD_OUT_AROUND and
+ * FRD_ALSO_AROUND: past the caches there, where alignment allows (frd_copy_around). */
+enum { FRD_OUT_AROUND = 1, FRD_ALSO_AROUND = 2 };
+typedef void frd_reduce_both_fn(void *out, void *also, const void *a, const void *b, size_t count, unsigned around);
+frd_reduce_both_fn *frd_reduce_both_kernel(int type, int op);
+
 /* out[i] = in[i] * factor (FRD_SCALE_MUL) or in[i] / factor (FRD_SCALE_DIV), the arithmetic in f32
  * for f16, bf16 and f32, in f64 for f64, in the type itself for integers (DIV only, by the factor's
  * whole part, truncated towards zero). MUL and DIV by a factor of 0 give +0, also of infinities and NaNs; the
@@ -49,6 +55,7 @@ const char *frd_reduce_isa(void);
 
 /* For tests and perf: the same by instruction set; NULL when this build or CPU has none of it. */
 frd_reduce_fn *frd_reduce_kernel_isa(const char *isa, int type, int op);
+frd_reduce_both_fn *frd_reduce_both_kernel_isa(const char *isa, int type, int op);
 frd_scale_fn *frd_scale_kernel_isa(const char *isa, int type, int how);
 
 #endif

@@ -195,6 +195,14 @@ INLINE void run(unit_fn *f, frd_kernel_id kernel, frd_span s)
         store(s.out, i, width, f(load(s.a, i, width), load(s.b, i, width)));
 }
 
+INLINE void run_both(unit_fn *f, frd_kernel_id kernel, frd_span s, void *also, unsigned around)
+{
+    (void)around;
+    run(f, kernel, s);
+    if (also != NULL)
+        memcpy(also, s.out, s.count * width_of(kernel.type));
+}
+
 INLINE void run_scale(unit_fn *f, unit factor, frd_kernel_id kernel, frd_span s)
 {
     const size_t width = width_of(kernel.type);

@@ -9,7 +9,7 @@
  *   <op>_<type>       unit (unit, unit), for each pair named below
  *   mul_<type>        unit (unit element, unit factor), and div_<type>, for the floating types
  *   factor_<type>     unit (double): the factor in the type of the arithmetic
- *   run, run_scale    the loop around such a function, forced inline: each kernel is one flat loop
+ *   run, run_both, run_scale   the loop around such a function, forced inline: each kernel is one flat loop
  *   divide            the whole of an integer DIV kernel: divide(type, out, in, factor, count)
  *
  * Signed and unsigned integers differ in min and max only and share the rest. */
@@ -18,6 +18,11 @@
     static void op##_##tag##_kernel(void *out, const void *a, const void *b, size_t count) \
     { \
         run(op##_##tag, (frd_kernel_id){ FEDRDMA_##type, FEDRDMA_##OP }, (frd_span){ out, a, b, count }); \
+    } \
+    static void op##_##tag##_both(void *out, void *also, const void *a, const void *b, size_t count, unsigned around) \
+    { \
+        run_both(op##_##tag, (frd_kernel_id){ FEDRDMA_##type, FEDRDMA_##OP }, (frd_span){ out, a, b, count }, also, \
+                 around); \
     }
 #define SCALE(how, tag, type, HOW) \
     static void how##_##tag##_kernel(void *out, const void *in, double factor, size_t count) \
@@ -67,21 +72,30 @@ FLOAT_KERNELS(bf16, BF16)
 FLOAT_KERNELS(f32, F32)
 FLOAT_KERNELS(f64, F64)
 
-#define SHARED_ROW(tag) \
-    [FEDRDMA_SUM] = sum_##tag##_kernel, [FEDRDMA_AVG] = sum_##tag##_kernel, \
-    [FEDRDMA_PROD] = prod_##tag##_kernel, [FEDRDMA_LAND] = land_##tag##_kernel, \
-    [FEDRDMA_LOR] = lor_##tag##_kernel, [FEDRDMA_LXOR] = lxor_##tag##_kernel
-#define ORDER_ROW(tag) [FEDRDMA_MIN] = min_##tag##_kernel, [FEDRDMA_MAX] = max_##tag##_kernel
-#define BITS_ROW(tag) \
-    [FEDRDMA_BAND] = band_##tag##_kernel, [FEDRDMA_BOR] = bor_##tag##_kernel, \
-    [FEDRDMA_BXOR] = bxor_##tag##_kernel
-#define INT_ROW(utag, tag) \
+#define SHARED_ROW(tag, form) \
+    [FEDRDMA_SUM] = sum_##tag##_##form, [FEDRDMA_AVG] = sum_##tag##_##form, \
+    [FEDRDMA_PROD] = prod_##tag##_##form, [FEDRDMA_LAND] = land_##tag##_##form, \
+    [FEDRDMA_LOR] = lor_##tag##_##form, [FEDRDMA_LXOR] = lxor_##tag##_##form
+#define ORDER_ROW(tag, form) [FEDRDMA_MIN] = min_##tag##_##form, [FEDRDMA_MAX] = max_##tag##_##form
+#define BITS_ROW(tag, form) \
+    [FEDRDMA_BAND] = band_##tag##_##form, [FEDRDMA_BOR] = bor_##tag##_##form, \
+    [FEDRDMA_BXOR] = bxor_##tag##_##form
+#define INT_ROW(utag, tag, form) \
     { \
-        SHARED_ROW(utag), ORDER_ROW(tag), BITS_ROW(utag) \
+        SHARED_ROW(utag, form), ORDER_ROW(tag, form), BITS_ROW(utag, form) \
     }
-#define FLOAT_ROW(tag) \
+#define FLOAT_ROW(tag, form) \
     { \
-        SHARED_ROW(tag), ORDER_ROW(tag) \
+        SHARED_ROW(tag, form), ORDER_ROW(tag, form) \
+    }
+#define ROWS(form) \
+    { \
+        [FEDRDMA_I8] = INT_ROW(u8, i8, form), [FEDRDMA_I16] = INT_ROW(u16, i16, form), \
+        [FEDRDMA_I32] = INT_ROW(u32, i32, form), [FEDRDMA_I64] = INT_ROW(u64, i64, form), \
+        [FEDRDMA_U8] = INT_ROW(u8, u8, form), [FEDRDMA_U16] = INT_ROW(u16, u16, form), \
+        [FEDRDMA_U32] = INT_ROW(u32, u32, form), [FEDRDMA_U64] = INT_ROW(u64, u64, form), \
+        [FEDRDMA_F16] = FLOAT_ROW(f16, form), [FEDRDMA_BF16] = FLOAT_ROW(bf16, form), \
+        [FEDRDMA_F32] = FLOAT_ROW(f32, form), [FEDRDMA_F64] = FLOAT_ROW(f64, form) \
     }
 #define SCALE_ROW(tag) \
     { \
@@ -110,18 +124,8 @@ static void copy_around_kernel(void *out, const void *in, size_t bytes)
 }
 
 const frd_kernels FRD_TABLE = {
-    .reduce = { [FEDRDMA_I8] = INT_ROW(u8, i8),
-                [FEDRDMA_I16] = INT_ROW(u16, i16),
-                [FEDRDMA_I32] = INT_ROW(u32, i32),
-                [FEDRDMA_I64] = INT_ROW(u64, i64),
-                [FEDRDMA_U8] = INT_ROW(u8, u8),
-                [FEDRDMA_U16] = INT_ROW(u16, u16),
-                [FEDRDMA_U32] = INT_ROW(u32, u32),
-                [FEDRDMA_U64] = INT_ROW(u64, u64),
-                [FEDRDMA_F16] = FLOAT_ROW(f16),
-                [FEDRDMA_BF16] = FLOAT_ROW(bf16),
-                [FEDRDMA_F32] = FLOAT_ROW(f32),
-                [FEDRDMA_F64] = FLOAT_ROW(f64) },
+    .reduce = ROWS(kernel),
+    .both = ROWS(both),
     .scale = { [FEDRDMA_I8] = DIVIDE_ROW(i8),
                [FEDRDMA_I16] = DIVIDE_ROW(i16),
                [FEDRDMA_I32] = DIVIDE_ROW(i32),

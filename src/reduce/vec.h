@@ -66,6 +66,58 @@ INLINE void run(unit_fn *f, frd_kernel_id kernel, frd_span s)
     store(s.out, end, last);
 }
 
+/* The elements at [from, from + bytes) that are less than a vector. */
+INLINE void run_odd(frd_kernel_id kernel, frd_span s, void *also, size_t from, size_t bytes)
+{
+    uint8_t *const out = (uint8_t *)s.out + from;
+
+    if (bytes == 0)
+        return;
+    frd_kernels_scalar.reduce[kernel.type][kernel.op](out, (const uint8_t *)s.a + from, (const uint8_t *)s.b + from,
+                                                      bytes / width_of(kernel.type));
+    if (also != NULL)
+        memcpy((uint8_t *)also + from, out, bytes);
+}
+
+INLINE void store_one(void *base, size_t at, unit v, bool around)
+{
+#ifdef FRD_STREAM
+    if (around)
+        FRD_STREAM((uint8_t *)base + at, v);
+    else
+        store(base, at, v);
+#else
+    (void)around;
+    store(base, at, v);
+#endif
+}
+
+/* Vectors from where the first of the places that are to be stored to past the caches is aligned. */
+INLINE void run_both(unit_fn *f, frd_kernel_id kernel, frd_span s, void *also, unsigned around)
+{
+    const size_t bytes = s.count * width_of(kernel.type);
+    size_t head = -(uintptr_t)((around & FRD_OUT_AROUND) != 0 || also == NULL ? s.out : also) % FRD_VEC;
+
+    if (around == 0 || head % width_of(kernel.type) != 0 || head > bytes)
+        head = 0;
+    const size_t whole = (bytes - head) / FRD_VEC * FRD_VEC;
+    const bool past = (around & FRD_OUT_AROUND) != 0 && ((uintptr_t)s.out + head) % FRD_VEC == 0;
+    const bool also_past = (around & FRD_ALSO_AROUND) != 0 && ((uintptr_t)also + head) % FRD_VEC == 0;
+    run_odd(kernel, s, also, 0, head);
+    for (size_t at = head; at < head + whole; at += FRD_VEC) {
+        const unit v = f(load(s.a, at), load(s.b, at));
+
+        store_one(s.out, at, v, past);
+        if (also != NULL)
+            store_one(also, at, v, also_past);
+    }
+    run_odd(kernel, s, also, head + whole, bytes - head - whole);
+#ifdef FRD_STREAM
+    if (around != 0)
+        _mm_sfence();
+#endif
+}
+
 /* A scale by zero is zero, whatever the data: +0 or -0 in the arithmetic's type has the first word 0 but
  * for the sign. */
 INLINE void run_scale(unit_fn *f, unit factor, frd_kernel_id kernel, frd_span s)
