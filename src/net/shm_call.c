@@ -20,6 +20,7 @@
  * and it stays in the call until they have. If that is so for all members of a long allreduce, each stores its
  * slice of the result into all receive buffers, which spares the results' round. */
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -27,7 +28,8 @@
 #include "net/shm_call.h"
 
 enum {
-    SHORT_LAP = 64 * 1024,
+    SHORT_LAP = 64 * 1024, /* the part of the ring that short data goes round in */
+    SHORT_MAX = 3 * 1024,
     MAPPED_MIN = 8 * 1024, /* below it mapped buffers gain nothing */
     EAGER_LOOKS = 64       /* before the core rests between two looks */
 };
@@ -60,7 +62,7 @@ static bool all_done(frd_team *team, uint64_t rounds)
 static uint64_t place_of(const frd_team *team, size_t need)
 {
     const uint64_t place = (team->end & (team->ring_bytes - 1));
-    const size_t limit = frd_min_size(team->ring_bytes, frd_max_size(SHORT_LAP, (need < 4096 ? 16 : 1024) * need));
+    const size_t limit = need > SHORT_MAX ? team->ring_bytes : SHORT_LAP;
 
     return place + need <= limit ? team->end : team->end + (team->ring_bytes - place);
 }
@@ -153,9 +155,22 @@ static void publish(frd_team *team, frd_team_post *post, const frd_team_call *c,
     wake(team);
 }
 
+/* Our ring's pages, before they are used one by one, each with a fault of its own. */
+static void touch_ring(frd_team *team)
+{
+    team->touched = true;
+    if (madvise((void *)((uintptr_t)frd_team_ring(team, team->rank) & ~(uintptr_t)4095), team->ring_bytes, MADV_POPULATE_WRITE) == 0)
+        return;
+    volatile char *const ring = frd_team_ring(team, team->rank); /* kernels before 5.14 */
+    for (size_t at = 0; at < team->ring_bytes; at += 4096)
+        ring[at] = ring[at];
+}
+
 /* `need` bytes of our ring in one piece. */
 static char *take_room(frd_team *team, size_t need, uint32_t *at)
 {
+    if (need > SHORT_MAX && !team->touched)
+        touch_ring(team);
     team->end = place_of(team, need);
     *at = (uint32_t)((team->end & (team->ring_bytes - 1)));
     team->end += need;

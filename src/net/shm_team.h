@@ -100,6 +100,7 @@ typedef struct frd_team {
     size_t whole_max;   /* longest vector of an allreduce that every member reduces whole */
     size_t nontemporal; /* calls whose buffers take more bypass the caches when they store */
     bool fenced, armed; /* posts need a fence; counted in head->sleepers */
+    bool touched;       /* all of our ring has its pages */
     char *scratch;      /* FRD_TEAM_BLOCK bytes: a reduction on its way */
 
     uint64_t round; /* of the next call's first */
