@@ -177,6 +177,20 @@ static char *take_room(frd_team *team, size_t need, uint32_t *at)
     return frd_team_ring(team, team->rank) + *at;
 }
 
+/* Copies what is our own of chunk k: while the others are waited for, and while it is in the cache. */
+static void keep(const frd_team *team, frd_team_call *c, uint32_t k)
+{
+    const bool blocks = c->what.coll != FRD_NODE_SCATTER;
+    size_t off;
+    const size_t unit = frd_team_unit(team, c, team->rank, &off), at = k * c->chunk;
+
+    if (!c->keeps || c->kept > k)
+        return;
+    c->kept = k + 1;
+    frd_team_copy(c, c->recv + (blocks ? (size_t)team->rank * c->what.len : 0) + at, c->send + off + at,
+                  frd_team_piece(c, k, unit));
+}
+
 static void give(frd_team *team, frd_team_call *c)
 {
     const uint32_t k = c->given;
@@ -203,6 +217,7 @@ static void give(frd_team *team, frd_team_call *c)
         }
     }
     publish(team, post, c, k);
+    keep(team, c, k);
     c->given++;
 }
 
@@ -308,11 +323,14 @@ static int take(frd_team *team, frd_team_call *c, frd_story *story)
             publish(team, &team->mine->result[slot], c, k);
     } else if (w->coll == FRD_NODE_ALLREDUCE || w->coll == FRD_NODE_REDUCE || w->coll == FRD_NODE_REDUCE_SCATTER) {
         frd_team_reduce(team, c, k, c->recv + at, NULL);
-    } else if (w->coll == FRD_NODE_BROADCAST || w->coll == FRD_NODE_SCATTER) {
+    } else if (w->coll == FRD_NODE_BROADCAST || (w->coll == FRD_NODE_SCATTER && team->rank != w->root)) {
         frd_team_copy(c, c->recv + at, frd_team_given(team, c, w->root, k, off), len);
     } else {
-        for (int i = 0; i < team->size; i++)
-            frd_team_copy(c, c->recv + (size_t)i * w->len + at, frd_team_given(team, c, i, k, off), len);
+        keep(team, c, k);
+        for (int i = 0; i < team->size && w->coll != FRD_NODE_SCATTER; i++) {
+            if (i != team->rank)
+                frd_team_copy(c, c->recv + (size_t)i * w->len + at, frd_team_given(team, c, i, k, off), len);
+        }
     }
     if (c->push)
         atomic_store_explicit(&team->mine->storing, 0, memory_order_release);
@@ -354,7 +372,7 @@ static void begin(frd_team *team, frd_team_call *c)
 {
     c->begun = true;
     c->base = team->round;
-    c->given = c->taken = c->collected = c->shown = 0;
+    c->given = c->taken = c->collected = c->kept = c->shown = 0;
     c->mapped = c->push = c->spoiled = false;
     if (!c->shaped)
         frd_team_shape(team, c);
@@ -515,6 +533,7 @@ bool frd_team_short_take(frd_team *team, frd_team_call *c, int looks)
     const uint64_t slot = c->base % FRD_TEAM_ROUNDS;
 
     if (c->takes) {
+        keep(team, c, 0);
         for (int i = 0; i < team->size; i++) {
             if (is_source(team, c, i) && !await(&team->part[i]->give[slot], c->base + 1, looks))
                 return false;

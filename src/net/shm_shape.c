@@ -91,6 +91,26 @@ static void count_bytes(const frd_team *team, frd_team_call *c)
         c->taken_bytes = team->rank == w->root ? 0 : w->len;
 }
 
+/* Bytes of all members' buffers. */
+static size_t footprint(const frd_team *team, const frd_node_call *w)
+{
+    const size_t n = (size_t)team->size;
+
+    switch (w->coll) {
+    case FRD_NODE_BROADCAST:
+        return n * w->len;
+    case FRD_NODE_REDUCE:
+        return (n + 1) * w->len;
+    case FRD_NODE_ALLGATHER:
+    case FRD_NODE_REDUCE_SCATTER:
+        return n * (n + 1) * w->len;
+    case FRD_NODE_ALLTOALL:
+        return 2 * n * n * w->len;
+    default:
+        return 2 * n * w->len;
+    }
+}
+
 void frd_team_shape(const frd_team *team, frd_team_call *c)
 {
     const frd_node_call *const w = &c->what;
@@ -109,6 +129,8 @@ void frd_team_shape(const frd_team *team, frd_team_call *c)
     c->pieces = c->results || w->coll == FRD_NODE_SCATTER || w->coll == FRD_NODE_ALLTOALL ||
                 w->coll == FRD_NODE_REDUCE_SCATTER;
     c->count = w->len / frd_type_size(w->type);
+    c->keeps = w->coll == FRD_NODE_ALLGATHER || w->coll == FRD_NODE_ALLTOALL ||
+               (root && (w->coll == FRD_NODE_GATHER || w->coll == FRD_NODE_SCATTER));
     c->small = pieces * unit <= FRD_TEAM_INLINE && !c->results;
     c->rounds = c->small ? 1 : rounds_of(team, unit, pieces);
     c->chunk = c->small ? unit : frd_round_up((unit + c->rounds - 1) / c->rounds, ALIGN);
@@ -117,7 +139,7 @@ void frd_team_shape(const frd_team *team, frd_team_call *c)
     c->kind = (uint32_t)w->coll | (uint32_t)w->op << 8 | (uint32_t)w->type << 16 |
               (frd_team_rooted(w->coll) ? (uint32_t)w->root << 24 : 0);
     count_bytes(team, c);
-    c->bypass = 2 * unit * (pieces + 1) >= team->nontemporal;
+    c->bypass = footprint(team, w) >= team->nontemporal;
 }
 
 /* ---- data ----------------------------------------------------------------------------------------- */

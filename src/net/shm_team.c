@@ -115,7 +115,7 @@ int frd_team_offer(frd_team *team, frd_team_card *card, frd_story *story)
     team->head->ranks = (uint64_t)team->size;
     team->head->ring_bytes = card->ring_bytes;
     team->head->whole_max = team->size > cores ? WHOLE_MAX_CROWDED : WHOLE_MAX;
-    team->head->nontemporal = frd_max_size(place.cache_bytes, 4 << 20) / 2;
+    team->head->nontemporal = frd_max_size(place.cache_bytes, 4 << 20);
     return FEDRDMA_OK;
 }
 

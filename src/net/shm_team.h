@@ -98,7 +98,7 @@ typedef struct frd_team {
     frd_team_part *mine;
     uint64_t ring_bytes, round_bytes; /* all of it; the most for one round */
     size_t whole_max;   /* longest vector of an allreduce that every member reduces whole */
-    size_t nontemporal; /* calls whose buffers take more bypass the caches when they store */
+    size_t nontemporal; /* calls whose buffers, of all members, take more than the last cache store past the caches */
     bool fenced, armed; /* posts need a fence; counted in head->sleepers */
     bool touched;       /* all of our ring has its pages */
     char *scratch;      /* FRD_TEAM_BLOCK bytes: a reduction on its way */
@@ -138,12 +138,14 @@ typedef struct frd_team_call {
     bool results;                /* members exchange what they have reduced, too */
     size_t count;                /* elements of the vector, or of a block */
     bool gives, takes, collects; /* does this member? */
+    bool keeps;                  /* it has data for itself, too */
     bool pieces;                 /* a giver has another piece for every reader */
     bool small, bypass;          /* the data fits into the post; it is stored past the caches */
 
     /* the team's */
     uint64_t base;                    /* first round */
     uint32_t given, taken, collected; /* rounds for which we have given, taken, taken results */
+    uint32_t kept;                    /* and copied what is our own */
     uint32_t shown;                   /* rounds that the others know we are done with */
     bool begun, mapped, push;
     bool spoiled; /* a member left whose buffers we read; its reason will come */
