@@ -26,7 +26,7 @@ typedef struct frd_comm {
     size_t *lengths;   /* 6 x size: byte offsets and lengths of an irregular call while it is made, room to sort */
     uint64_t splits;   /* communicators made from this one */
     frd_quick quick[FRD_QUICK_KINDS]; /* by entry */
-    int quick_looks;                  /* for the others, before it gives up */
+    frd_team_patience patience;       /* of it */
     bool last_is_quick;               /* what quick.c doesn't change in `last` is set */
     struct frd_comm *next;
 } frd_comm;

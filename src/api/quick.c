@@ -12,10 +12,11 @@
 
 #include "api/request.h"
 #include "base/clock.h"
-#include "base/cpu.h"
 
 enum {
-    LOOKS = 200,               /* without a change: some 3 us */
+    LOOKS = 200,               /* for the others: some 3 us */
+    LOOKS_CROWDED = 8,         /* more ranks than cores: they may be waiting for our core */
+    YIELDS_CROWDED = 64,       /* each takes 0.4 us to 2 us */
     CALLS_PER_PROGRESS = 64,   /* the transports get a turn, though nothing of ours needs them */
     TIMED_BYTES = 16 * 1024    /* from this length on a look at the clock (22 ns) costs nothing */
 };
@@ -96,7 +97,7 @@ static bool run_short(frd_comm *comm, frd_team_call *call)
     if (!frd_team_short_give(comm->channel.team, call))
         return give_up(comm, call, false);
     account(comm, call);
-    if (!frd_team_short_take(comm->channel.team, call, comm->quick_looks))
+    if (!frd_team_short_take(comm->channel.team, call, comm->patience))
         return give_up(comm, call, true);
     if (++ctx->quick_calls % CALLS_PER_PROGRESS == 0)
         frd_engine_progress(ctx->engine);
@@ -110,12 +111,10 @@ static bool run_long(frd_comm *comm, frd_team_call *call)
     int state;
 
     for (int idle = 0; (state = frd_team_poll(comm->channel.team, call, NULL)) != FRD_TEAM_OVER; idle++) {
-        if (state < 0 || idle >= comm->quick_looks)
-            return give_up(comm, call, false); /* an error comes again, with its story */
         if (state == FRD_TEAM_MOVED)
             idle = 0;
-        else
-            frd_pause();
+        if (state < 0 || !frd_team_rest(comm->patience, idle))
+            return give_up(comm, call, false); /* an error comes again, with its story */
     }
     account(comm, call);
     r->time_ns = frd_now_ns() - start;
@@ -162,5 +161,6 @@ void frd_quick_learn(frd_comm *comm, const frd_args *args, const frd_op_work *wo
                       .in = g->steps[0].a,
                       .out = g->steps[0].out };
     frd_team_shape(comm->channel.team, &q->call);
-    comm->quick_looks = frd_fabric_crowded(comm->ctx->fabric) ? 1 : LOOKS;
+    comm->patience = frd_fabric_crowded(comm->ctx->fabric) ? (frd_team_patience){ LOOKS_CROWDED, YIELDS_CROWDED }
+                                                           : (frd_team_patience){ LOOKS, 0 };
 }

@@ -19,6 +19,7 @@
  * A member whose buffers came from fedrdma_alloc gives nothing: it posts where they are, the others read there,
  * and it stays in the call until they have. If that is so for all members of a long allreduce, each stores its
  * slice of the result into all receive buffers, which spares the results' round. */
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -360,10 +361,12 @@ static void collect(frd_team *team, frd_team_call *c)
 
 /* ---- the life of a call --------------------------------------------------------------------------- */
 
-/* A member that can't be where others could read: a reduced slice of a rank without a receive buffer, and data
- * that its own result overwrites. */
+/* What can't stay where others read it: a reduced slice of a rank without a receive buffer, and data that its own
+ * result overwrites. */
 static bool may_map(const frd_team_call *c)
 {
+    if (c->what.coll == FRD_NODE_ALLREDUCE && !c->results && c->send == c->recv)
+        return false;
     return c->gives && c->what.len >= MAPPED_MIN && c->what.coll != FRD_NODE_REDUCE &&
            !(c->what.coll == FRD_NODE_REDUCE_SCATTER && c->what.in_place);
 }
@@ -479,14 +482,23 @@ int frd_team_poll(frd_team *team, frd_team_call *c, frd_story *story)
     return FRD_TEAM_OVER;
 }
 
-/* Waits for a post, as long as it takes to look for it `looks` times. */
-static bool await(const frd_team_post *post, uint64_t round, int looks)
+/* One step of waiting, the n-th; false when that was long enough. */
+bool frd_team_rest(frd_team_patience patience, int n)
 {
-    for (int look = 0; atomic_load_explicit(&post->round, memory_order_acquire) != round; look++) {
-        if (look >= looks)
+    if (n >= patience.looks + patience.yields)
+        return false;
+    if (n >= patience.looks)
+        (void)sched_yield();
+    else if (n >= EAGER_LOOKS)
+        frd_pause();
+    return true;
+}
+
+static bool await(const frd_team_post *post, uint64_t round, frd_team_patience patience)
+{
+    for (int n = 0; atomic_load_explicit(&post->round, memory_order_acquire) != round; n++) {
+        if (!frd_team_rest(patience, n))
             return false;
-        if (look >= EAGER_LOOKS)
-            frd_pause();
     }
     return true;
 }
@@ -528,14 +540,14 @@ static void take_smallest(const frd_team *team, frd_team_call *c, const frd_team
     c->taken = 1;
 }
 
-bool frd_team_short_take(frd_team *team, frd_team_call *c, int looks)
+bool frd_team_short_take(frd_team *team, frd_team_call *c, frd_team_patience patience)
 {
     const uint64_t slot = c->base % FRD_TEAM_ROUNDS;
 
     if (c->takes) {
         keep(team, c, 0);
         for (int i = 0; i < team->size; i++) {
-            if (is_source(team, c, i) && !await(&team->part[i]->give[slot], c->base + 1, looks))
+            if (is_source(team, c, i) && !await(&team->part[i]->give[slot], c->base + 1, patience))
                 return false;
         }
         if (c->small && c->kernel != NULL && team->size == 2 && c->what.coll == FRD_NODE_ALLREDUCE) {

@@ -185,10 +185,16 @@ static inline void frd_team_move(frd_team *team, const frd_team_call *from, frd_
         team->running = to;
 }
 
-/* The same in two goes for short calls, which have one round: when both are true it is over. False when others let us
- * wait for more than `looks` looks, or something is not as usual; then frd_team_poll goes on. */
+/* How long to wait for others: so many looks, then so many with the core given away before each. */
+typedef struct frd_team_patience {
+    int looks, yields;
+} frd_team_patience;
+bool frd_team_rest(frd_team_patience patience, int n); /* the n-th step of it; false: that was all */
+
+/* The same in two goes for short calls, which have one round: when both are true it is over. False when patience ends,
+ * or something is not as usual; then frd_team_poll goes on. */
 bool frd_team_short_give(frd_team *team, frd_team_call *call);
-bool frd_team_short_take(frd_team *team, frd_team_call *call, int looks);
+bool frd_team_short_take(frd_team *team, frd_team_call *call, frd_team_patience patience);
 
 /* Cuts a call into rounds; frd_team_poll does that for calls that are not shaped yet. */
 void frd_team_shape(const frd_team *team, frd_team_call *call);

@@ -26,12 +26,17 @@ typedef struct layout {
     int per_node; /* ranks of a node; 0: all on this one */
     bool silos;   /* each node is a silo */
     size_t count; /* elements of the collective */
+    bool shared;  /* its buffers are of fedrdma_alloc */
 } layout;
 
 static const layout layouts[] = {
-    { "one node, small", 0, false, 10 },  { "one node, large", 0, false, 3000000 },
-    { "two nodes, small", 2, false, 10 }, { "two nodes, large", 2, false, 3000000 },
-    { "four silos, small", 1, true, 10 }, { "four silos, large", 1, true, 3000000 },
+    { "one node, small", 0, false, 10, false },
+    { "one node, large", 0, false, 3000000, false },
+    { "one node, large, shared buffers", 0, false, 3000000, true },
+    { "two nodes, small", 2, false, 10, false },
+    { "two nodes, large", 2, false, 3000000, false },
+    { "four silos, small", 1, true, 10, false },
+    { "four silos, large", 1, true, 3000000, false },
 };
 
 static uint64_t now_ms(void)
@@ -73,10 +78,18 @@ static fedrdma_context *join(const layout *l, int rank, int port)
 static void survive(const layout *l, fedrdma_context *context, int rank, int death)
 {
     fedrdma_comm *world = fedrdma_world(context);
-    float *in = calloc(l->count, sizeof(float)), *out = calloc(l->count, sizeof(float));
+    void *in = NULL, *out = NULL;
     uint64_t died = 0;
     int rc = FEDRDMA_OK;
 
+    if (l->shared) {
+        EXPECT_OK(fedrdma_alloc(context, l->count * sizeof(float), &in));
+        EXPECT_OK(fedrdma_alloc(context, l->count * sizeof(float), &out));
+        memset(in, 0, l->count * sizeof(float));
+    } else {
+        in = calloc(l->count, sizeof(float));
+        out = calloc(l->count, sizeof(float));
+    }
     for (int i = 0; rc == FEDRDMA_OK; i++) {
         if (rank == VICTIM && i == 3) {
             fedrdma_request *request;
@@ -96,9 +109,14 @@ static void survive(const layout *l, fedrdma_context *context, int rank, int dea
         EXPECT(rc == FEDRDMA_ERR_SILO_LOST);
     EXPECT_STORY(world, "rank 2");
     EXPECT_CODE(fedrdma_barrier(world), FEDRDMA_ERR_BROKEN);
+    if (l->shared) {
+        EXPECT_OK(fedrdma_free(context, in));
+        EXPECT_OK(fedrdma_free(context, out));
+    } else {
+        free(in);
+        free(out);
+    }
     EXPECT_OK(fedrdma_finalize(&context));
-    free(in);
-    free(out);
 }
 
 static int free_port(void)
