@@ -2,8 +2,8 @@
  * coll.h - what an algorithm sees: the verbs, its data, the tree shapes; and the table of algorithms.
  *
  * To add one: a file collectives/<collective>_<name>.c with frd_<collective>_<name>(), a row in
- * FRD_ALGO_TABLE (those of the node last), a line in collectives/Makefile.inc. Order of rows is order of preference where the
- * selection rules (coll.c) name none. */
+ * FRD_ALGO_TABLE (those of the node last), a line in collectives/Makefile.inc. Order of rows is order of
+ * preference where the selection rules (rules.c) name none. */
 #ifndef FRD_COLLECTIVES_COLL_H
 #define FRD_COLLECTIVES_COLL_H
 

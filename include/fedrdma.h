@@ -151,8 +151,9 @@ int fedrdma_progress(fedrdma_context *context);
 /* ---- memory --------------------------------------------------------------------------------------- */
 
 /* Memory that the ranks of a node can reach directly and that is registered with the network once:
- * collectives on it copy least. Zeroed, aligned to the page. Local; not collective. Free with fedrdma_free
- * or leave it to fedrdma_finalize. FEDRDMA_ERR_NOMEM: too much, or the shared-memory limit is reached. */
+ * collectives on it copy least. Zeroed, aligned to the page. Local; not collective. Each block takes a file
+ * descriptor; more than 256 of a rank, or where there are none left, are ordinary memory. Free with
+ * fedrdma_free or leave it to fedrdma_finalize. FEDRDMA_ERR_NOMEM: too much. */
 int fedrdma_alloc(fedrdma_context *context, size_t bytes, void **memory);
 
 /* Frees what fedrdma_alloc returned; NULL is fine. No active request may use it.
@@ -306,7 +307,8 @@ int fedrdma_comm_last_result(const fedrdma_comm *comm, fedrdma_result *result);
  *   FEDRDMA_ERR_TIMEOUT      no progress for the option timeout, or the attribute deadline passed
  *   FEDRDMA_ERR_RANK_LOST, FEDRDMA_ERR_SILO_LOST, FEDRDMA_ERR_NET   a peer or its transport failed
  *   FEDRDMA_ERR_CANCELED     fedrdma_cancel here or on another rank
- *   FEDRDMA_ERR_BROKEN       an earlier failure on comm left it unusable (from the starting call)
+ *   FEDRDMA_ERR_BROKEN       an earlier failure on comm, which a call has returned, left it unusable (from the
+ *                            starting call)
  * After any error but INVALID the receive buffers' contents are undefined. After TIMEOUT, *_LOST, NET and
  * MISMATCH the communicator is broken, on every rank that can still be told; but with the option check=1 a
  * MISMATCH is found before anything is sent, and leaves it usable. */

@@ -11,8 +11,8 @@
  * mapped: each rank reads its half of both vectors and writes that half of both results, 4 n bytes in all, at
  * the rate at which two CPUs move the most bytes with vectors of that size. readv: each rank fetches the
  * other's half (in blocks, into its cache), adds it to its own and fetches the other half's result. staged:
- * through a small shared segment: each rank hands over one half of its vector and later of the result, and
- * what it takes it adds or stores; the segment stays in the caches, so the memory sees 4 n bytes as before.
+ * through a shared segment: each rank hands over one half of its vector and later of the result, and what it
+ * takes it adds or stores; the segment stays in the last cache, so the memory sees 4 n bytes as before.
  * exchange is one exchange of cache lines: nobody can end before he heard from the other.
  *
  * These are lower bounds made of separate measurements, not a program: nothing reaches them whole. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * latecomer.c - perf/latecomer: what it costs the ranks of a node to wait for one that is late, and how soon they
- * notice it. The last rank comes to a barrier some time after the others; they say how much processor time they took
- * until then, and how long after its call they were through. Run it with fedrdma-run; all ranks on one host, whose clock
- * they share. */
+ * notice it. The last rank comes to a barrier some time after the others; they say how much processor time they
+ * took until then, and how long after its call they were through. Run it with fedrdma-run; all ranks on one host,
+ * whose clock they share. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +66,8 @@ static int measure(fedrdma_comm *world, double late_s, int rounds)
 {
     const int rank = fedrdma_comm_rank(world), size = fedrdma_comm_size(world);
     sample *all = calloc((size_t)size, sizeof *all);
-    double *cpu = calloc((size_t)(size * rounds), sizeof *cpu), *noticed = calloc((size_t)(size * rounds), sizeof *noticed);
+    double *cpu = calloc((size_t)(size * rounds), sizeof *cpu);
+    double *noticed = calloc((size_t)(size * rounds), sizeof *noticed);
     size_t n = 0;
     int rc = all == NULL || cpu == NULL || noticed == NULL ? FEDRDMA_ERR_NOMEM : FEDRDMA_OK;
 
@@ -95,9 +96,10 @@ static int measure(fedrdma_comm *world, double late_s, int rounds)
 static int usage(FILE *out)
 {
     fputs("Usage: fedrdma-run -n N perf/latecomer [SECONDS [ROUNDS]]\n\n"
-          "The last of N ranks of this host comes to a barrier SECONDS (default 1) after the others, ROUNDS (default 5)\n"
-          "times. Prints how much of a core the others used while they waited, and how long after the call of the late\n"
-          "rank they were through. Exit status: 0; 1 when fedrdma fails; 2 for a bad command line.\n",
+          "The last of N ranks of this host comes to a barrier SECONDS (default 1) after the others, ROUNDS\n"
+          "(default 5) times. Prints how much of a core the others used while they waited, and how long after the\n"
+          "call of the late rank they were through.\n"
+          "Exit status: 0; 1 when fedrdma fails; 2 for a bad command line.\n",
           out);
     return out == stdout ? 0 : 2;
 }

@@ -191,19 +191,25 @@ double limits_stream_gbps(limits *l, int kernel, size_t bytes, int threads)
     return ns > 0 ? (double)(bytes * j.repeat) * threads / ns : 0;
 }
 
+/* Blocks lie one behind the other in so many bytes, more than a core's own caches: a store to a line that the other
+ * core still holds would have to wait for it. */
+enum { HANDOVER_WINDOW = 2 << 20 };
+
 static void handover_round(job *j, int me)
 {
     for (size_t i = 0; i < j->repeat; i++) {
-        memcpy(j->l->vector[me][0], j->l->vector[me][1], j->bytes);
+        const size_t at = i * j->bytes % HANDOVER_WINDOW;
+
+        memcpy(j->l->vector[me][0] + at, j->l->vector[me][1], j->bytes);
         meet(&j->meeting, me);
-        memcpy(j->l->vector[me][2], j->l->vector[1 - me][0], j->bytes);
+        memcpy(j->l->vector[me][2], j->l->vector[1 - me][0] + at, j->bytes);
         meet(&j->meeting, me);
     }
 }
 
 double limits_handover_gbps(limits *l, size_t block_bytes)
 {
-    const size_t bytes = (size_t)1 << 20; /* a short round: each block is lost when one side loses its CPU */
+    const size_t bytes = 2 * HANDOVER_WINDOW; /* a short round: each block is lost when one side loses its CPU */
     job j = { .l = l,
               .threads = 2,
               .rounds = 4 * l->rounds,

@@ -48,4 +48,28 @@ static inline size_t frd_team_piece(const frd_team_call *c, uint32_t k, size_t l
     return at >= len ? 0 : frd_min_size(c->chunk, len - at);
 }
 
+/* ---- rounds (shm_call.c) ---- */
+
+/* Are the first `rounds` rounds of all done by everybody, as far as a look can tell? */
+bool frd_team_all_done(frd_team *team, uint64_t rounds);
+/* Wakes who sleeps; after whatever they may wait for was stored. */
+void frd_team_wake(frd_team *team);
+void frd_team_publish(frd_team *team, frd_team_post *post, const frd_team_call *c, uint32_t k);
+
+/* Does a member that takes need what this one gives? */
+bool frd_team_is_source(const frd_team *team, const frd_team_call *c, int member);
+/* At the first round: do the others mean the same call, and where are their buffers? */
+int frd_team_look_at_posts(frd_team *team, frd_team_call *c, frd_story *story);
+
+bool frd_team_can_give(frd_team *team, const frd_team_call *c);
+bool frd_team_can_take(frd_team *team, const frd_team_call *c);
+bool frd_team_can_collect(const frd_team *team, const frd_team_call *c);
+void frd_team_give(frd_team *team, frd_team_call *c);
+void frd_team_give_mapped(frd_team *team, frd_team_call *c);
+/* Copies what is our own of chunk k: while the others are waited for, and while it is in the cache. */
+void frd_team_keep(const frd_team *team, frd_team_call *c, uint32_t k);
+int frd_team_take(frd_team *team, frd_team_call *c, frd_story *story);
+/* Copies the others' reduced slices. */
+void frd_team_collect(frd_team *team, frd_team_call *c);
+
 #endif

@@ -334,10 +334,12 @@ void frd_op_end(frd_engine *e, frd_op *op)
     unlink_op(e, op);
     op->end_ns = frd_now_ns();
     op->state = FRD_OP_ENDED;
-    if (op->rc == FEDRDMA_OK)
+    if (op->rc == FEDRDMA_OK) {
         e->stat->run_operations++;
-    else
+    } else {
         e->stat->run_failed++;
+        op->channel->shown = op->channel->shown || op->channel->broken != FEDRDMA_OK;
+    }
     if (op->rc == FEDRDMA_OK && op->progress != NULL)
         op->progress(op->total_bytes, op->total_bytes, op->progress_arg);
 }
@@ -456,8 +458,11 @@ int frd_op_start(frd_engine *e, frd_op *op)
 {
     frd_channel *ch = op->channel;
 
-    if (ch->broken != FEDRDMA_OK)
-        return FEDRDMA_ERR_BROKEN;
+    if (ch->broken != FEDRDMA_OK) {
+        const int rc = ch->shown ? FEDRDMA_ERR_BROKEN : ch->broken; /* it broke between two calls */
+        ch->shown = true;
+        return rc;
+    }
     op->engine = e;
     op->state = FRD_OP_ACTIVE;
     op->rc = FEDRDMA_OK;

@@ -23,6 +23,7 @@ typedef struct frd_channel {
     frd_team_call *begun;     /* call that the next operation goes on with (quick.c) */
     uint32_t next_seq;        /* of the next operation started */
     int broken;               /* 0, or why nothing can be started any more */
+    bool shown;               /* a call has returned that; later ones return BROKEN */
     frd_story story;          /* of the last failure */
     bool pass_on;             /* we were told that it is broken, and have not told it on yet */
     uint32_t news_seq;

@@ -88,7 +88,7 @@ static void way(job *j, size_t count, bool shared, const char *name)
 
     for (size_t i = 0; i < count; i++)
         in[i] = given(j->rank, i);
-    for (int again = 0; again < 40; again++) { /* more often than a rank may be ahead; the second on goes the short way */
+    for (int again = 0; again < 40; again++) { /* more often than a rank may be ahead; from the second on quick.c's */
         const uint64_t before = counter(j, name), calls = counter(j, "node.calls");
 
         memset(out, 0, count * sizeof *out);

@@ -249,7 +249,7 @@ static uint64_t reference(int type, int op, uint64_t a, uint64_t b)
 
 /* ---- tests ---------------------------------------------------------------------------------------- */
 
-static uint8_t *in_a, *in_b, *out, *second, *expected; /* MAX_BYTES and room for offsets and guards */
+static uint8_t *in_a, *in_b, *out, *expected; /* MAX_BYTES and room for offsets and guards */
 
 static void setup(void)
 {
@@ -261,15 +261,13 @@ static void setup(void)
     in_b = malloc(MAX_BYTES + 2 * GUARD);
     out = malloc(MAX_BYTES + 2 * GUARD);
     expected = malloc(MAX_BYTES + 2 * GUARD);
-    second = malloc(MAX_BYTES + 2 * GUARD);
-    ck_assert(in_a != NULL && in_b != NULL && out != NULL && second != NULL && expected != NULL);
+    ck_assert(in_a != NULL && in_b != NULL && out != NULL && expected != NULL);
 }
 
 static void teardown(void)
 {
     free(in_a);
     free(in_b);
-    free(second);
     free(out);
     free(expected);
 }
@@ -411,71 +409,6 @@ START_TEST(every_kernel_at_every_count)
             for (size_t n = 0; n < NCOUNTS && frd_reduce_kernel_isa(isas[i], type, op) != NULL; n++)
                 random_case(isas[i], type, op, count_at(n));
         }
-    }
-}
-END_TEST
-
-/* Into two places, aligned or not, past the caches or not; `out` may be an operand, and `also` nothing. */
-static void two_places(const char *isa, int type, int op, size_t count, unsigned around)
-{
-    frd_reduce_both_fn *both = frd_reduce_both_kernel_isa(isa, type, op);
-    const size_t width = frd_type_size(type), bytes = count * width;
-    uint8_t *a = in_a + next_random() % GUARD, *b = in_b + next_random() % GUARD;
-    uint8_t *to = out + GUARD / 2 + (next_random() % 2 == 0 ? 0 : next_random() % (GUARD / 2));
-    uint8_t *also = second + GUARD / 2 + (next_random() % 2 == 0 ? 0 : width * (next_random() % 4));
-
-    fill(type, a, count);
-    fill(type, b, count);
-    for (size_t i = 0; i < count; i++)
-        put(expected, i, width, reference(type, op, get(a, i, width), get(b, i, width)));
-    memset(out, 0xa5, bytes + 2 * GUARD);
-    memset(second, 0xa5, bytes + 2 * GUARD);
-    both(to, also, a, b, count, around);
-    same(isa, type, op, to, expected, count);
-    same(isa, type, op, also, expected, count);
-    for (size_t i = 0; i < bytes + 2 * GUARD; i++) {
-        ck_assert(out + i >= to && out + i < to + bytes ? true : out[i] == 0xa5);
-        ck_assert(second + i >= also && second + i < also + bytes ? true : second[i] == 0xa5);
-    }
-    memcpy(to, a, bytes); /* out is a */
-    both(to, NULL, to, b, count, around);
-    same(isa, type, op, to, expected, count);
-    memcpy(to, b, bytes); /* out is b */
-    both(to, also, a, to, count, around);
-    same(isa, type, op, to, expected, count);
-    same(isa, type, op, also, expected, count);
-}
-
-START_TEST(every_kernel_into_two_places)
-{
-    const int type = _i;
-
-    for (int op = 1; op < FRD_NOPS; op++) {
-        for (size_t i = 0; i < NISAS; i++) {
-            if (frd_reduce_both_kernel_isa(isas[i], type, op) == NULL) {
-                ck_assert(frd_reduce_kernel_isa(isas[i], type, op) == NULL);
-                continue;
-            }
-            for (size_t n = 0; n < NCOUNTS; n += n < SMALL ? 1 + next_random() % 9 : 1) {
-                if (count_at(n) < 5000)
-                    two_places(isas[i], type, op, count_at(n), (unsigned)(next_random() % 4));
-            }
-        }
-    }
-}
-END_TEST
-
-START_TEST(copies_past_the_caches)
-{
-    for (size_t n = 0; n < NCOUNTS; n++) {
-        const size_t bytes = count_at(n);
-        uint8_t *from = in_a + next_random() % GUARD, *to = out + GUARD / 2 + next_random() % (GUARD / 2);
-
-        fill(FEDRDMA_U8, from, bytes);
-        memset(out, 0xa5, bytes + 2 * GUARD);
-        frd_copy_around(to, from, bytes);
-        ck_assert_mem_eq(to, from, bytes);
-        ck_assert(to[-1] == 0xa5 && to[bytes] == 0xa5);
     }
 }
 END_TEST
@@ -637,8 +570,6 @@ int main(void)
     add_case(suite, "best", the_widest_instruction_set_is_in_use, 0, 1);
     add_case(suite, "special", special_values_follow_the_rule, 1, FRD_NTYPES);
     add_case(suite, "counts", every_kernel_at_every_count, 1, FRD_NTYPES);
-    add_case(suite, "two places", every_kernel_into_two_places, 1, FRD_NTYPES);
-    add_case(suite, "copy", copies_past_the_caches, 0, 1);
     add_case(suite, "conversions", conversions_of_every_half, 0, 2);
     add_case(suite, "halves", arithmetic_of_every_half, 0, 2);
     add_case(suite, "scale counts", every_scale_at_every_count, 1, FRD_NTYPES);
