@@ -192,11 +192,12 @@ void frd_team_give(frd_team *team, frd_team_call *c)
     post->at = 0;
     if (!c->small)
         to = take_room(team, c->need, &post->at);
-    team->mine->result[slot].at = post->at + (uint32_t)(c->need - c->stride); /* the last piece */
-    if (!c->pieces) {
+    if (c->results)
+        team->mine->result[slot].at = post->at + (uint32_t)(c->need - c->stride); /* the last piece */
+    if (!c->pieces && c->what.len > 0) {
         unit = frd_team_unit(team, c, team->rank, &off);
         memcpy(to, c->send + k * c->chunk, frd_team_piece(c, k, unit));
-    } else {
+    } else if (c->pieces) {
         for (int i = 0; i < team->size; i++) {
             if (i == team->rank)
                 continue;

@@ -178,7 +178,8 @@ bool frd_team_short_give(frd_team *team, frd_team_call *c)
         return false;
     if (c->small && !c->pieces) {
         team->starts[c->base % FRD_TEAM_ROUNDS] = team->end;
-        memcpy(post->data, c->send, c->what.len);
+        if (c->what.len > 0)
+            memcpy(post->data, c->send, c->what.len);
         post->at = 0;
         frd_team_publish(team, post, c, 0);
         c->given = 1;
