@@ -416,8 +416,10 @@ static void test_cancel(job *j)
     bool late = j->rank == j->size - 1;
     int rc, sum = 0, one = 1;
 
-    if (data == NULL || j->size < 2 || !EXPECT_OK(fedrdma_comm_dup(j->world, &comm)))
+    if (data == NULL || j->size < 2 || !EXPECT_OK(fedrdma_comm_dup(j->world, &comm))) {
+        free(data);
         return;
+    }
     if (!late)
         EXPECT_OK(
             fedrdma_iallreduce(FEDRDMA_IN_PLACE, data, COUNT, FEDRDMA_F32, FEDRDMA_SUM, comm, &request));
