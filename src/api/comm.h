@@ -46,7 +46,10 @@ typedef struct frd_team_exchange {
     void *arg;
     int ranks, rank;
     const int *member; /* of the communicator: who that is in the exchange */
+    void *room;        /* ranks x FRD_TEAM_EXCHANGE_BYTES, zero: so that nothing can fail between the exchanges */
 } frd_team_exchange;
+
+#define FRD_TEAM_EXCHANGE_BYTES (sizeof(frd_team_card) + sizeof(int32_t))
 
 /* Makes a team of the communicator's ranks, if they all share a node; collective in the exchange. Where that does not
  * work the communicator does without. `comm` may be NULL. */

@@ -211,9 +211,13 @@ static int make_world(fedrdma_context *ctx, frd_boot *boot, frd_story *story)
         return frd_fail(story, rc, "out of memory for a communicator of %d ranks", size);
     }
     ctx->world = world->handle;
-    if (size > 1 && world->nnodes == 1)
-        rc = frd_comm_join_team(
-            world, &(frd_team_exchange){ boot_gather, &arg, size, ctx->conf.rank, ranks }, story);
+    frd_team_exchange exchange = { boot_gather, &arg, size, ctx->conf.rank, ranks, NULL };
+    if (size > 1 && world->nnodes == 1) {
+        exchange.room = frd_calloc((size_t)size, FRD_TEAM_EXCHANGE_BYTES);
+        rc = exchange.room != NULL ? frd_comm_join_team(world, &exchange, story)
+                                   : frd_fail(story, FEDRDMA_ERR_NOMEM, "out of memory for %d ranks", size);
+    }
+    frd_free(exchange.room);
     frd_free(ranks);
     return rc;
 }

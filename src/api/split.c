@@ -102,11 +102,12 @@ static int split(frd_comm *comm, const char *call, int color, int key, fedrdma_c
     struct vote *votes = frd_calloc((size_t)n, sizeof(*votes));
     int *member = frd_calloc((size_t)n, sizeof(*member));
     parent arg = { comm, call };
-    const frd_team_exchange exchange = { parent_gather, &arg, n, comm->channel.rank, member };
+    const frd_team_exchange exchange = { parent_gather, &arg, n, comm->channel.rank, member,
+                                         frd_calloc((size_t)n, FRD_TEAM_EXCHANGE_BYTES) };
     frd_comm *made = NULL;
     int rc = FEDRDMA_OK;
 
-    if (votes == NULL || member == NULL) {
+    if (votes == NULL || member == NULL || exchange.room == NULL) {
         rc = frd_comm_fail(comm, FEDRDMA_ERR_NOMEM, "%s: out of memory", call);
         goto out;
     }
@@ -117,19 +118,18 @@ static int split(frd_comm *comm, const char *call, int color, int key, fedrdma_c
         goto out;
     for (int i = 0; i < n; i++)
         votes[i].rank = i;
-    rc = make(comm, votes, mine, id, member, &made);
-    if (rc != FEDRDMA_OK) {
-        frd_comm_fail(comm, rc, "%s: out of memory for a communicator", call);
-        goto out;
-    }
-    if (comm->nnodes < n) /* some share a node */
+    const int made_rc = make(comm, votes, mine, id, member, &made);
+    if (comm->nnodes < n) /* some share a node; the others go on also if we could not make ours */
         rc = frd_comm_join_team(made, &exchange, &comm->story);
+    if (made_rc != FEDRDMA_OK)
+        rc = frd_comm_fail(comm, made_rc, "%s: out of memory for a communicator", call);
     if (rc != FEDRDMA_OK && made != NULL)
         unmake(made);
     *out = rc == FEDRDMA_OK && made != NULL ? made->handle : NULL;
 out:
     frd_free(votes);
     frd_free(member);
+    frd_free(exchange.room);
     return rc;
 }
 

@@ -2,7 +2,6 @@
  * team.c - gives a communicator whose ranks all share a node its team: two exchanges among them, of the segment that
  * the first rank made, and of who could open it. All use it or none. */
 #include "api/request.h"
-#include "base/mem.h"
 
 /* Our own part of it: makes the team, and the segment if we are the first rank. */
 static int offer(const frd_comm *comm, frd_team **team, frd_team_card *card, frd_story *story)
@@ -21,20 +20,16 @@ int frd_comm_join_team(frd_comm *comm, const frd_team_exchange *x, frd_story *st
 {
     const bool possible = comm != NULL && comm->nnodes == 1 && comm->channel.size > 1 &&
                           comm->channel.size <= FRD_TEAM_RANKS_MAX;
-    frd_team_card *const cards = frd_calloc((size_t)x->ranks, sizeof(*cards));
-    int32_t *const joined = frd_calloc((size_t)x->ranks, sizeof(*joined));
+    frd_team_card *const cards = x->room;
+    int32_t *const joined = (int32_t *)(void *)(cards + x->ranks);
     frd_story why = { .log = NULL };
     frd_team *team = NULL;
-    int mine = FEDRDMA_ERR_UNSUPPORTED, rc = FEDRDMA_ERR_NOMEM;
+    int mine = FEDRDMA_ERR_UNSUPPORTED;
     bool all = possible;
 
-    if (cards == NULL || joined == NULL) {
-        frd_fail(story, rc, "out of memory for a communicator of %d ranks", x->ranks);
-        goto out;
-    }
     if (possible)
         mine = offer(comm, &team, &cards[x->rank], &why);
-    rc = x->gather(x->arg, cards, sizeof(*cards), story);
+    int rc = x->gather(x->arg, cards, sizeof(*cards), story);
     if (rc == FEDRDMA_OK && mine == FEDRDMA_OK)
         mine = frd_team_join(team, &cards[x->member[0]], &why);
     joined[x->rank] = mine == FEDRDMA_OK;
@@ -51,8 +46,5 @@ int frd_comm_join_team(frd_comm *comm, const frd_team_exchange *x, frd_story *st
             frd_logf(&comm->ctx->log, FEDRDMA_LOG_INFO, "collectives within the node use messages: %s",
                      mine != FEDRDMA_OK ? why.text : "another rank can't share memory");
     }
-out:
-    frd_free(cards);
-    frd_free(joined);
     return rc;
 }

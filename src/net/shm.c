@@ -120,6 +120,12 @@ static bool needed(const frd_shm *shm, const frd_shm_peer *peer)
         if (msg->peer == peer->rank)
             return true;
     }
+    for (const frd_team *team = shm->teams; team != NULL; team = team->next) {
+        for (int i = 0; team->running != NULL && i < team->size; i++) {
+            if (team->world[i] == peer->rank)
+                return true;
+        }
+    }
     return false;
 }
 

@@ -71,7 +71,7 @@ static bool has_room(frd_team *team, uint64_t round, size_t need)
     }
 }
 
-static bool has_given(const frd_team *team, const frd_team_call *c, int member, uint32_t k)
+bool frd_team_has_given(const frd_team *team, const frd_team_call *c, int member, uint32_t k)
 {
     const frd_team_post *const post = &team->part[member]->give[(c->base + k) % FRD_TEAM_ROUNDS];
 
@@ -79,7 +79,7 @@ static bool has_given(const frd_team *team, const frd_team_call *c, int member, 
            atomic_load_explicit(&post->round, memory_order_acquire) == c->base + k + 1;
 }
 
-static bool has_result(const frd_team *team, const frd_team_call *c, int member, uint32_t k)
+bool frd_team_has_result(const frd_team *team, const frd_team_call *c, int member, uint32_t k)
 {
     const frd_team_post *const post = &team->part[member]->result[(c->base + k) % FRD_TEAM_ROUNDS];
 
@@ -106,7 +106,7 @@ bool frd_team_can_take(frd_team *team, const frd_team_call *c)
     if (c->mapped && c->results && !has_room(team, c->base + c->taken, 0)) /* for the result's post */
         return false;
     for (int i = 0; i < team->size; i++) {
-        if (frd_team_is_source(team, c, i) && !has_given(team, c, i, c->taken))
+        if (frd_team_is_source(team, c, i) && !frd_team_has_given(team, c, i, c->taken))
             return false;
     }
     return true;
@@ -117,7 +117,7 @@ bool frd_team_can_collect(const frd_team *team, const frd_team_call *c)
     if (c->collected >= c->taken)
         return false;
     for (int i = 0; i < team->size; i++) {
-        if (!has_result(team, c, i, c->collected))
+        if (!frd_team_has_result(team, c, i, c->collected))
             return false;
     }
     return true;
@@ -149,8 +149,10 @@ static void touch_ring(frd_team *team)
     volatile char *const ring = frd_team_ring(team, team->rank);
     void *const page = (void *)((uintptr_t)ring & ~(uintptr_t)4095);
 
+#ifdef MADV_POPULATE_WRITE /* glibc 2.35, Linux 5.14 */
     if (madvise(page, team->ring_bytes, MADV_POPULATE_WRITE) == 0)
-        return; /* Linux 5.14 */
+        return;
+#endif
     for (size_t at = 0; at < team->ring_bytes; at += 4096)
         ring[at] = ring[at];
 }
@@ -221,23 +223,27 @@ void frd_team_give_mapped(frd_team *team, frd_team_call *c)
     c->given = c->rounds;
 }
 
-/* Where another member's buffers are here. */
-static int locate(frd_team *team, const frd_team_call *c, int member, frd_story *story)
+/* Where another member's buffers are here. One that left the call may have freed them since. */
+static int locate(frd_team *team, frd_team_call *c, int member, frd_story *story)
 {
     const frd_team_post *const post = &team->part[member]->give[c->base % FRD_TEAM_ROUNDS];
     const int world = team->world[member];
+    frd_story why = { .log = NULL };
     frd_team_place place;
     char *at;
 
     memcpy(&place, post->data, sizeof(place));
-    int rc = frd_shm_heap_map(team->shm, world, place.send_block, place.send_off, &at, story);
-    if (rc != FEDRDMA_OK)
-        return rc;
-    team->located = true;
-    team->send_of[member] = at;
-    if (c->results)
-        rc = frd_shm_heap_map(team->shm, world, place.recv_block, place.recv_off, &team->recv_of[member], story);
-    return rc;
+    int rc = frd_shm_heap_map(team->shm, world, place.send_block, place.send_off, &at, &why);
+    if (rc == FEDRDMA_OK && c->results)
+        rc = frd_shm_heap_map(team->shm, world, place.recv_block, place.recv_off, &team->recv_of[member], &why);
+    if (rc == FEDRDMA_OK) {
+        team->located = true;
+        team->send_of[member] = at;
+    } else if (atomic_load_explicit(&team->part[member]->left, memory_order_acquire) > c->base) {
+        c->spoiled = true;
+        return FEDRDMA_OK;
+    }
+    return rc == FEDRDMA_OK ? rc : frd_fail(story, rc, "%s", why.text);
 }
 
 int frd_team_look_at_posts(frd_team *team, frd_team_call *c, frd_story *story)
@@ -263,8 +269,7 @@ int frd_team_look_at_posts(frd_team *team, frd_team_call *c, frd_story *story)
     return rc;
 }
 
-/* Has a member whose buffers we read where they are left the call? Then what we read may be anything. */
-static bool is_spoiled(const frd_team *team, const frd_team_call *c)
+bool frd_team_is_spoiled(const frd_team *team, const frd_team_call *c)
 {
     bool spoiled = false;
 
@@ -272,20 +277,46 @@ static bool is_spoiled(const frd_team *team, const frd_team_call *c)
         return false;
     atomic_thread_fence(memory_order_seq_cst);
     for (int i = 0; i < team->size; i++)
-        spoiled = spoiled || atomic_load_explicit(&team->part[i]->left, memory_order_acquire) > c->base;
+        spoiled = spoiled || (team->send_of[i] != NULL && /* others may be ahead of us, and have left a later call */
+                              atomic_load_explicit(&team->part[i]->left, memory_order_acquire) > c->base);
     return spoiled;
+}
+
+/* Reduces chunk k of our slice and shows the others that it is there: in our ring, in our mapped receive buffer, or, when
+ * we push, in theirs. Made of what a member that left had in its buffer it is shown to nobody. */
+static void reduce_slice(frd_team *team, frd_team_call *c, uint32_t k)
+{
+    frd_team_post *const post = &team->mine->result[(c->base + k) % FRD_TEAM_ROUNDS];
+    char *const ring = frd_team_ring(team, team->rank);
+    size_t off;
+
+    (void)frd_team_unit(team, c, team->rank, &off);
+    if (c->push) /* who leaves waits while we store, and we don't when it has left: see frd_team_leave */
+        atomic_store(&team->mine->storing, c->base + 1);
+    c->spoiled = frd_team_is_spoiled(team, c);
+    if (!c->spoiled)
+        frd_team_reduce(team, c, k, c->collects ? c->recv + off + k * c->chunk : NULL,
+                        c->mapped ? NULL : ring + post->at);
+    if (c->push)
+        atomic_store_explicit(&team->mine->storing, 0, memory_order_release);
+    c->spoiled = c->spoiled || frd_team_is_spoiled(team, c);
+    if (c->spoiled)
+        return;
+    if (c->mapped)
+        post->at = FRD_TEAM_MAPPED;
+    frd_team_publish(team, post, c, k);
+    c->taken++;
 }
 
 int frd_team_take(frd_team *team, frd_team_call *c, frd_story *story)
 {
     const frd_node_call *const w = &c->what;
     const uint32_t k = c->taken;
-    const uint64_t slot = (c->base + k) % FRD_TEAM_ROUNDS;
     size_t off;
 
     if (k == 0 && w->len + (w->coll == FRD_NODE_BARRIER) > 0) {
         const int rc = frd_team_look_at_posts(team, c, story);
-        if (rc != FEDRDMA_OK)
+        if (rc != FEDRDMA_OK || c->spoiled)
             return rc;
     }
     if (w->len == 0) {
@@ -293,24 +324,11 @@ int frd_team_take(frd_team *team, frd_team_call *c, frd_story *story)
         return FEDRDMA_OK;
     }
     const size_t unit = frd_team_unit(team, c, team->rank, &off), len = frd_team_piece(c, k, unit), at = k * c->chunk;
-    if (c->push) { /* who leaves waits while we store, and we don't when it has left: see frd_team_leave */
-        atomic_store(&team->mine->storing, c->base + 1);
-        c->spoiled = is_spoiled(team, c);
-        if (c->spoiled) {
-            atomic_store_explicit(&team->mine->storing, 0, memory_order_release);
-            return FEDRDMA_OK;
-        }
-    }
     if (c->results) {
-        char *const to = c->collects ? c->recv + off + at : NULL;
-        const bool shown = !c->mapped && !c->push;
-
-        frd_team_reduce(team, c, k, to, shown ? frd_team_ring(team, team->rank) + team->mine->result[slot].at : NULL);
-        if (!shown)
-            team->mine->result[slot].at = FRD_TEAM_MAPPED;
-        if (!c->push)
-            frd_team_publish(team, &team->mine->result[slot], c, k);
-    } else if (w->coll == FRD_NODE_ALLREDUCE || w->coll == FRD_NODE_REDUCE || w->coll == FRD_NODE_REDUCE_SCATTER) {
+        reduce_slice(team, c, k);
+        return FEDRDMA_OK;
+    }
+    if (w->coll == FRD_NODE_ALLREDUCE || w->coll == FRD_NODE_REDUCE || w->coll == FRD_NODE_REDUCE_SCATTER) {
         frd_team_reduce(team, c, k, c->recv + at, NULL);
     } else if (w->coll == FRD_NODE_BROADCAST || (w->coll == FRD_NODE_SCATTER && team->rank != w->root)) {
         frd_team_copy(c, c->recv + at, frd_team_given(team, c, w->root, k, off), len);
@@ -321,9 +339,7 @@ int frd_team_take(frd_team *team, frd_team_call *c, frd_story *story)
                 frd_team_copy(c, c->recv + (size_t)i * w->len + at, frd_team_given(team, c, i, k, off), len);
         }
     }
-    if (c->push)
-        atomic_store_explicit(&team->mine->storing, 0, memory_order_release);
-    c->spoiled = is_spoiled(team, c);
+    c->spoiled = frd_team_is_spoiled(team, c);
     c->taken++;
     return FEDRDMA_OK;
 }
@@ -332,7 +348,7 @@ void frd_team_collect(frd_team *team, frd_team_call *c)
 {
     const uint32_t k = c->collected;
 
-    for (int i = 0; i < team->size; i++) {
+    for (int i = 0; i < team->size && !c->push; i++) { /* what was pushed is there already */
         const frd_team_post *const post = &team->part[i]->result[(c->base + k) % FRD_TEAM_ROUNDS];
         size_t off;
         const size_t len = frd_team_piece(c, k, frd_team_slice(team, &c->what, i, &off)), at = off + k * c->chunk;
@@ -343,6 +359,6 @@ void frd_team_collect(frd_team *team, frd_team_call *c)
         if (i != team->rank)
             frd_team_copy(c, c->recv + at, from, len);
     }
-    c->spoiled = is_spoiled(team, c);
+    c->spoiled = !c->push && frd_team_is_spoiled(team, c);
     c->collected++;
 }

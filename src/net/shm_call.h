@@ -56,10 +56,15 @@ bool frd_team_all_done(frd_team *team, uint64_t rounds);
 void frd_team_wake(frd_team *team);
 void frd_team_publish(frd_team *team, frd_team_post *post, const frd_team_call *c, uint32_t k);
 
+bool frd_team_has_given(const frd_team *team, const frd_team_call *c, int member, uint32_t k);
+bool frd_team_has_result(const frd_team *team, const frd_team_call *c, int member, uint32_t k);
 /* Does a member that takes need what this one gives? */
 bool frd_team_is_source(const frd_team *team, const frd_team_call *c, int member);
 /* At the first round: do the others mean the same call, and where are their buffers? */
 int frd_team_look_at_posts(frd_team *team, frd_team_call *c, frd_story *story);
+
+/* Has a member whose buffers we read where they are left the call? Then what we read may be anything. */
+bool frd_team_is_spoiled(const frd_team *team, const frd_team_call *c);
 
 bool frd_team_can_give(frd_team *team, const frd_team_call *c);
 bool frd_team_can_take(frd_team *team, const frd_team_call *c);

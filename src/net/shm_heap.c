@@ -26,8 +26,13 @@ static int free_place(const frd_shm_heap *heap)
 /* Maps a memfd of `bytes` bytes, sealed against shrinking, which would raise SIGBUS in whoever reads it. */
 static char *new_block(size_t bytes, int *fd)
 {
+    const long pages = sysconf(_SC_PHYS_PAGES);
     void *at = MAP_FAILED;
 
+    /* A memfd is never refused for its size, and then kills who touches it: what can't be there is left to mmap. */
+    *fd = -1;
+    if (pages > 0 && bytes / 4096 >= (size_t)pages)
+        return NULL;
     *fd = memfd_create("fedrdma_alloc", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (*fd >= 0 && ftruncate(*fd, (off_t)bytes) == 0 &&
         fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
@@ -123,22 +128,36 @@ bool frd_shm_heap_find(frd_shm_heap *heap, const char *start, size_t bytes, uint
     return false;
 }
 
-static const char *open_block(const frd_shm_peer *peer, const frd_shm_block *shown, frd_shm_mapping *mapping)
+/* NULL, or why not. */
+static const char *open_block(const frd_shm_peer *peer, const frd_shm_block *shown, uint64_t name,
+                              frd_shm_mapping *mapping)
 {
+    static const char freed[] = "it was freed while the call was under way";
+    const char *why = NULL;
     char path[64];
     struct stat st;
     void *at = MAP_FAILED;
 
+    if (atomic_load_explicit(&shown->name, memory_order_acquire) != name)
+        return freed;
+    const size_t bytes = shown->bytes;
     snprintf(path, sizeof(path), "/proc/%lld/fd/%d", (long long)peer->pid, shown->fd);
     const int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         return strerror(errno);
-    if (fstat(fd, &st) == 0 && (uint64_t)st.st_size == shown->bytes && (fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK) != 0)
-        at = mmap(NULL, shown->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    const char *const why = at == MAP_FAILED ? strerror(errno) : NULL;
+    if (fstat(fd, &st) != 0 || (uint64_t)st.st_size != bytes || (fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK) == 0)
+        why = freed;
+    else
+        at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (why == NULL && at == MAP_FAILED)
+        why = strerror(errno);
     close(fd);
+    if (why == NULL && atomic_load(&shown->name) != name) { /* the descriptor was another block's already */
+        (void)munmap(at, bytes);
+        why = freed;
+    }
     if (why == NULL)
-        *mapping = (frd_shm_mapping){ 0, at, shown->bytes };
+        *mapping = (frd_shm_mapping){ name, at, bytes };
     return why;
 }
 
@@ -157,11 +176,10 @@ int frd_shm_heap_map(frd_shm *shm, int rank, uint64_t name, uint64_t off, char *
         if (mapping->start != NULL)
             (void)munmap(mapping->start, mapping->bytes);
         *mapping = (frd_shm_mapping){ 0, NULL, 0 };
-        const char *const why = open_block(peer, shown, mapping);
+        const char *const why = open_block(peer, shown, name, mapping);
         if (why != NULL)
             return frd_fail(story, FEDRDMA_ERR_SYSTEM, "memory of rank %d (fedrdma_alloc) can't be mapped: %s", rank,
                             why);
-        mapping->name = name;
     }
     if (off >= mapping->bytes)
         return frd_fail(story, FEDRDMA_ERR_INTERNAL, "rank %d names memory beyond its block", rank);

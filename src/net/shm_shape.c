@@ -136,8 +136,8 @@ void frd_team_shape(const frd_team *team, frd_team_call *c)
     c->chunk = c->small ? unit : frd_round_up((unit + c->rounds - 1) / c->rounds, ALIGN);
     c->stride = c->chunk;
     c->need = c->small ? 0 : pieces * c->stride;
-    c->kind = (uint32_t)w->coll | (uint32_t)w->op << 8 | (uint32_t)w->type << 16 |
-              (frd_team_rooted(w->coll) ? (uint32_t)w->root << 24 : 0);
+    c->kind = (uint32_t)w->coll | (uint32_t)w->op << 4 | (uint32_t)w->type << 8 |
+              (frd_team_rooted(w->coll) ? (uint32_t)w->root << 12 : 0); /* FRD_TEAM_RANKS_MAX is below 2^20 */
     count_bytes(team, c);
     c->bypass = footprint(team, w) >= team->nontemporal;
 }

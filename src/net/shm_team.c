@@ -32,6 +32,12 @@ static size_t part_bytes(uint64_t ring)
     return frd_round_up(sizeof(frd_team_part) + ring, PAGE);
 }
 
+/* A round has a piece of at least a line for every member. */
+static uint64_t ring_min(int size)
+{
+    return frd_max_size(RING_MIN, (size_t)size * 4 * 64);
+}
+
 static int map(frd_team *team, int fd, uint64_t ring)
 {
     void *at;
@@ -83,7 +89,7 @@ static uint64_t ring_bytes(const frd_team *team, const frd_topo_place *place)
     const size_t wanted = team->shm->env->conf->node_ring;
     uint64_t ring = RING_MIN;
 
-    while (ring < (wanted != 0 ? wanted : 2 * place->l2_bytes) && ring < RING_MAX)
+    while (ring < ring_min(team->size) || (ring < (wanted != 0 ? wanted : 2 * place->l2_bytes) && ring < RING_MAX))
         ring *= 2;
     return ring;
 }
@@ -125,7 +131,7 @@ static int open_segment(frd_team *team, const frd_team_card *card, frd_story *st
     struct stat st;
     const char *why = NULL;
 
-    if (card->fd < 0 || card->ranks != team->size || card->ring_bytes < RING_MIN || card->ring_bytes > RING_MAX ||
+    if (card->fd < 0 || card->ranks != team->size || card->ring_bytes < ring_min(team->size) || card->ring_bytes > RING_MAX ||
         (card->ring_bytes & (card->ring_bytes - 1)) != 0)
         return frd_fail(story, FEDRDMA_ERR_SYSTEM, "rank %d offers no segment", team->world[0]);
     snprintf(path, sizeof(path), "/proc/%lld/fd/%d", (long long)card->process.pid, card->fd);

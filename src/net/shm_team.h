@@ -117,6 +117,9 @@ int frd_team_join(frd_team *team, const frd_team_card *card, frd_story *story);
 void frd_team_joined(frd_team *team); /* everybody has it open */
 void frd_team_close(frd_team *team);  /* NULL is fine */
 
+/* Makes sure that so many calls can be left before their turn. */
+int frd_team_reserve(frd_team *team, size_t calls);
+
 /* Our next place in the order of the team's calls. */
 static inline uint64_t frd_team_ticket(frd_team *team)
 {
@@ -155,6 +158,9 @@ void frd_team_shape(const frd_team *team, frd_team_call *call);
 /* Ends a call that is not over, or has not begun. The others may still store into its receive buffer while
  * this returns false. */
 bool frd_team_leave(frd_team *team, frd_team_call *call);
+
+/* Is a member of those that the call waits for? For stories. */
+bool frd_team_waits_for(const frd_team *team, const frd_team_call *call, int member);
 
 /* Is there something to do for the running call? For who is about to sleep. */
 bool frd_team_ready(frd_team *team);

@@ -88,7 +88,7 @@ static void show_done(frd_team *team, frd_team_call *c)
 {
     uint32_t done = c->takes ? c->taken : c->rounds;
 
-    if (c->collects && !c->push && c->collected < done)
+    if (c->collects && c->collected < done)
         done = c->collected;
     if (done == c->shown)
         return;
@@ -97,10 +97,11 @@ static void show_done(frd_team *team, frd_team_call *c)
     frd_team_wake(team);
 }
 
+/* Who pushed and has seen the others' results knows that they have read all of its buffer, and stored all of theirs. */
 static bool is_over(frd_team *team, const frd_team_call *c)
 {
     return !c->spoiled && (!c->gives || c->given == c->rounds) && c->shown == c->rounds &&
-           (!c->mapped || frd_team_all_done(team, c->base + c->rounds));
+           (!c->mapped || c->push || frd_team_all_done(team, c->base + c->rounds));
 }
 
 int frd_team_poll(frd_team *team, frd_team_call *c, frd_story *story)
@@ -127,7 +128,7 @@ int frd_team_poll(frd_team *team, frd_team_call *c, frd_story *story)
             return rc;
         moved = true;
     }
-    if (c->collects && !c->push && frd_team_can_collect(team, c)) {
+    if (c->collects && frd_team_can_collect(team, c)) {
         frd_team_collect(team, c);
         moved = true;
     }
@@ -225,27 +226,41 @@ bool frd_team_short_take(frd_team *team, frd_team_call *c, frd_team_patience pat
     return true;
 }
 
+bool frd_team_waits_for(const frd_team *team, const frd_team_call *c, int member)
+{
+    if (!c->begun || c->done || member == team->rank)
+        return false;
+    if (c->takes && c->taken < c->rounds && (!c->gives || c->given > c->taken))
+        return frd_team_is_source(team, c, member) && !frd_team_has_given(team, c, member, c->taken);
+    if (c->collects && c->collected < c->taken)
+        return !frd_team_has_result(team, c, member, c->collected);
+    const uint64_t needed = c->gives && c->given < c->rounds ? c->base + c->given : c->base + c->rounds;
+    return atomic_load_explicit(&team->part[member]->done, memory_order_acquire) < needed;
+}
+
 bool frd_team_ready(frd_team *team)
 {
     frd_team_call *const c = team->running;
 
     return c != NULL && !c->spoiled &&
            ((c->gives && frd_team_can_give(team, c)) || (c->takes && frd_team_can_take(team, c)) ||
-            (c->collects && !c->push && frd_team_can_collect(team, c)) || is_over(team, c));
+            (c->collects && frd_team_can_collect(team, c)) || is_over(team, c));
 }
 
-static int skip(frd_team *team, const frd_team_call *c)
+int frd_team_reserve(frd_team *team, size_t calls)
 {
-    if (team->nskips == team->skips_cap) {
-        const size_t cap = team->skips_cap == 0 ? 8 : 2 * team->skips_cap;
-        frd_team_skip *const skips = frd_realloc(team->skips, cap * sizeof(*skips));
+    const size_t need = (size_t)(team->tickets - team->serving) + calls;
+    size_t cap = team->skips_cap == 0 ? 16 : team->skips_cap;
 
-        if (skips == NULL)
-            return FEDRDMA_ERR_NOMEM;
-        team->skips = skips;
-        team->skips_cap = cap;
-    }
-    team->skips[team->nskips++] = (frd_team_skip){ c->ticket, frd_team_rounds(team, &c->what) };
+    if (need <= team->skips_cap)
+        return FEDRDMA_OK;
+    while (cap < need)
+        cap *= 2;
+    frd_team_skip *const skips = frd_realloc(team->skips, cap * sizeof(*skips));
+    if (skips == NULL)
+        return FEDRDMA_ERR_NOMEM;
+    team->skips = skips;
+    team->skips_cap = cap;
     return FEDRDMA_OK;
 }
 
@@ -257,13 +272,16 @@ bool frd_team_leave(frd_team *team, frd_team_call *c)
 
     if (!c->done && c->begun) {
         atomic_store(&team->mine->left, c->base + 1);
-        note_starts(team, c->base, c->rounds);
+        note_starts(team, c->base + c->given, c->rounds - c->given); /* what we gave may still be taken */
         atomic_store_explicit(&team->mine->done, c->base + c->rounds, memory_order_release);
         frd_team_wake(team);
         next_turn(team, c->rounds);
-    } else if (!c->done && skip(team, c) == FEDRDMA_OK && team->serving == c->ticket) {
-        team->serving--; /* next_turn's own step */
-        next_turn(team, 0);
+    } else if (!c->done) {
+        team->skips[team->nskips++] = (frd_team_skip){ c->ticket, frd_team_rounds(team, &c->what) };
+        if (team->serving == c->ticket) {
+            team->serving--; /* next_turn's own step */
+            next_turn(team, 0);
+        }
     }
     if (!c->done)
         c->left_ns = frd_now_ns();

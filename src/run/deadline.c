@@ -11,6 +11,26 @@
 #define REPORT_NS (50 * FRD_NS_PER_MS) /* between two calls of a progress callback */
 #define NAMED_MAX 8 /* ranks named in a story */
 
+/* "meeting rank 3, 5 in shared memory". */
+static size_t describe_calls(const frd_op *op, char *text, size_t size)
+{
+    const frd_team *const team = op->channel->team;
+    size_t used = 0;
+
+    for (const frd_run *run = op->runs; run != NULL; run = run->next) {
+        for (uint32_t i = 0; i < run->plan->graph->ncalls; i++) {
+            for (int m = 0, named = 0; run->calls[i].active && m < team->size && named < NAMED_MAX; m++) {
+                if (!frd_team_waits_for(team, &run->calls[i].call, m))
+                    continue;
+                const int n = snprintf(text + used, size - used, "%s %d", used > 0 ? "," : "meeting rank", m);
+                used += n > 0 && (size_t)n < size - used ? (size_t)n : 0;
+                named++;
+            }
+        }
+    }
+    return used;
+}
+
 /* "receiving from ranks 3, 5; sending to rank 2": what an operation is waiting for. */
 static void describe_waits(const frd_op *op, char *text, size_t size)
 {
@@ -41,6 +61,8 @@ static void describe_waits(const frd_op *op, char *text, size_t size)
             }
         }
     }
+    if (used == 0)
+        used = describe_calls(op, text, size);
     if (used == 0)
         snprintf(text, size, "local work");
 }

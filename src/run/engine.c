@@ -171,11 +171,15 @@ static void take_tickets(frd_run *run, frd_channel *ch)
         frd_team_call *const call = &run->calls[i].call;
 
         run->calls[i].active = false;
+        run->calls[i].sent_bytes = run->calls[i].received_bytes = 0;
         if (ch->begun != NULL)
             frd_team_move(ch->team, ch->begun, call);
         else
             *call = (frd_team_call){ .what = g->calls[i], .ticket = frd_team_ticket(ch->team) };
         ch->begun = NULL;
+        if (!call->shaped)
+            frd_team_shape(ch->team, call);
+        run->op->total_bytes += call->given_bytes + call->taken_bytes;
     }
 }
 
@@ -240,6 +244,19 @@ static int explain_call(frd_op *op, const frd_team_call *call, int rc, const frd
                     op->what, call->bad, (unsigned long long)call->bad_len, ch->rank, call->what.len);
 }
 
+/* Counts what a call has moved since the last look, by its rounds. */
+static void note_bytes(frd_op *op, frd_run_call *rc, bool over)
+{
+    const frd_team_call *const c = &rc->call;
+    const uint64_t sent = over ? c->given_bytes : c->given_bytes / c->rounds * c->given;
+    const uint64_t received = over ? c->taken_bytes : c->taken_bytes / c->rounds * c->shown;
+
+    op->sent_bytes += sent - rc->sent_bytes;
+    op->received_bytes += received - rc->received_bytes;
+    rc->sent_bytes = sent;
+    rc->received_bytes = received;
+}
+
 /* Moves a run's active calls on; true when something happened. */
 static bool poll_calls(frd_engine *e, frd_run *run)
 {
@@ -256,14 +273,13 @@ static bool poll_calls(frd_engine *e, frd_run *run)
         if (state == FRD_TEAM_IDLE)
             continue;
         moved = op->moved = true;
+        note_bytes(op, rc, state == FRD_TEAM_OVER);
         if (state < 0) {
             frd_op_fail(e, op, explain_call(op, &rc->call, state, &story), true);
         } else if (state == FRD_TEAM_OVER) {
             rc->active = false;
             run->polled--;
             count_call(e->stat, &rc->call, 1);
-            op->sent_bytes += rc->call.given_bytes;
-            op->received_bytes += rc->call.taken_bytes;
             finish_step(run, rc->step);
             frd_run_wake(e, run);
         }
@@ -463,6 +479,9 @@ int frd_op_start(frd_engine *e, frd_op *op)
         ch->shown = true;
         return rc;
     }
+    const uint32_t calls = op->work.full->graph->ncalls;
+    if (calls > 0 && frd_team_reserve(ch->team, calls * (size_t)(op->work.nfull + 1)) != FEDRDMA_OK)
+        return frd_fail(&ch->story, FEDRDMA_ERR_NOMEM, "%s: out of memory", op->what);
     op->engine = e;
     op->state = FRD_OP_ACTIVE;
     op->rc = FEDRDMA_OK;
@@ -501,7 +520,8 @@ void frd_op_abort(frd_engine *e, frd_op *op, int rc)
 
 int frd_engine_progress(frd_engine *e)
 {
-    int events = frd_fabric_progress(e->fabric) + poll_all_calls(e);
+    int events = frd_fabric_progress(e->fabric);
+    events += poll_all_calls(e);
     frd_run *last = e->runnable_tail;
 
     if (e->attention) {

@@ -24,6 +24,7 @@ typedef struct frd_run_msg {
 typedef struct frd_run_call {
     frd_team_call call;
     uint32_t step;
+    uint64_t sent_bytes, received_bytes; /* counted so far */
     bool active; /* begun, or waiting for its turn */
 } frd_run_call;
 

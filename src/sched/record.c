@@ -338,8 +338,6 @@ static void fill_graph(const frd_sched *s, frd_graph *g)
             g->received_bytes += step->out.len;
         } else if (step->kind == FRD_STEP_NODE) {
             step->msg = g->ncalls++;
-            g->sent_bytes += step->a.len;
-            g->received_bytes += step->out.len;
         }
     }
     for (size_t e = 0; e < s->nedges; e++) {

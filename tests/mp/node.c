@@ -122,7 +122,7 @@ typedef struct mix {
     int *in, *out;
 } mix;
 
-static int own(int r, size_t i)
+static int given_at(int r, size_t i)
 {
     return given(r, i);
 }
@@ -153,26 +153,26 @@ static void mix_move(mix *m)
 
     memcpy(m->out, m->in, n * sizeof(int));
     EXPECT_OK(fedrdma_broadcast(m->out, n, FEDRDMA_I32, m->root, j->world));
-    right("broadcast", m->out, n, own, m->root, 0);
+    right("broadcast", m->out, n, given_at, m->root, 0);
     EXPECT_OK(fedrdma_gather(m->in, n, FEDRDMA_I32, m->out, n, FEDRDMA_I32, m->root, j->world));
     for (int r = 0; r < j->size && j->rank == m->root; r++)
-        right("gather", m->out + (size_t)r * n, n, own, r, 0);
+        right("gather", m->out + (size_t)r * n, n, given_at, r, 0);
     EXPECT_OK(fedrdma_allgather(m->in, n, FEDRDMA_I32, m->out, n, FEDRDMA_I32, j->world));
     for (int r = 0; r < j->size; r++)
-        right("allgather", m->out + (size_t)r * n, n, own, r, 0);
+        right("allgather", m->out + (size_t)r * n, n, given_at, r, 0);
     memcpy(m->out + (size_t)j->rank * n, m->in, n * sizeof(int));
     EXPECT_OK(fedrdma_allgather(FEDRDMA_IN_PLACE, 0, FEDRDMA_I32, m->out, n, FEDRDMA_I32, j->world));
     for (int r = 0; r < j->size; r++)
-        right("allgather in place", m->out + (size_t)r * n, n, own, r, 0);
+        right("allgather in place", m->out + (size_t)r * n, n, given_at, r, 0);
     EXPECT_OK(fedrdma_scatter(m->in, n, FEDRDMA_I32, m->out, n, FEDRDMA_I32, m->root, j->world));
-    right("scatter", m->out, n, own, m->root, (size_t)j->rank * n);
+    right("scatter", m->out, n, given_at, m->root, (size_t)j->rank * n);
     EXPECT_OK(fedrdma_alltoall(m->in, n, FEDRDMA_I32, m->out, n, FEDRDMA_I32, j->world));
     for (int r = 0; r < j->size; r++)
-        right("alltoall", m->out + (size_t)r * n, n, own, r, (size_t)j->rank * n);
+        right("alltoall", m->out + (size_t)r * n, n, given_at, r, (size_t)j->rank * n);
     memcpy(m->out, m->in, (size_t)j->size * n * sizeof(int));
     EXPECT_OK(fedrdma_alltoall(FEDRDMA_IN_PLACE, 0, FEDRDMA_I32, m->out, n, FEDRDMA_I32, j->world));
     for (int r = 0; r < j->size; r++)
-        right("alltoall in place", m->out + (size_t)r * n, n, own, r, (size_t)j->rank * n);
+        right("alltoall in place", m->out + (size_t)r * n, n, given_at, r, (size_t)j->rank * n);
 }
 
 static void test_mixes(job *j, uint64_t seed)
@@ -230,6 +230,77 @@ static void test_cancel(job *j)
     }
     drop(j, true, in);
     drop(j, true, out);
+}
+
+/* A rank cancels, at some moment, what the others make by blocking calls: they get all of the result or the notice,
+ * also where it frees its buffers at once, or uses its ring for something else. */
+static void test_cancel_blocking(job *j)
+{
+    enum { COUNT = 100000, SHORT = 2000, TIMES = 60 };
+    int *other = buffer(j, false, COUNT), *sum = buffer(j, false, COUNT);
+    int *const out = buffer(j, true, COUNT);
+
+    for (int t = 0; t < TIMES; t++) {
+        const size_t count = t % 2 == 0 ? COUNT : SHORT;
+        int *in = buffer(j, true, count), done = 0;
+        fedrdma_request *request;
+
+        for (size_t i = 0; i < count; i++)
+            in[i] = given(j->rank, i);
+        for (int again = 0; again < 2; again++) /* learned: the next one goes the short way */
+            EXPECT_OK(fedrdma_allreduce(in, out, count, FEDRDMA_I32, FEDRDMA_SUM, j->world));
+        memset(out, 0, count * sizeof *out);
+        EXPECT_OK(fedrdma_barrier(j->world));
+        if (j->rank == 0) {
+            EXPECT_OK(fedrdma_iallreduce(in, out, count, FEDRDMA_I32, FEDRDMA_SUM, j->world, &request));
+            for (int spin = 0; spin < t * 20; spin++)
+                EXPECT_OK(fedrdma_test(&request, &done, NULL));
+            if (!done) {
+                EXPECT_OK(fedrdma_cancel(request));
+                (void)fedrdma_wait(&request, NULL);
+            }
+            drop(j, true, in);
+        } else {
+            const int rc = fedrdma_allreduce(in, out, count, FEDRDMA_I32, FEDRDMA_SUM, j->world);
+
+            EXPECT(rc == FEDRDMA_OK || rc == FEDRDMA_ERR_CANCELED);
+            if (rc == FEDRDMA_OK)
+                right("with a rank that cancels", out, count, sum_of, j->size, 0);
+            drop(j, true, in);
+        }
+        EXPECT_OK(fedrdma_allreduce(other, sum, COUNT, FEDRDMA_I32, FEDRDMA_BAND, j->world));
+    }
+    drop(j, false, other);
+    drop(j, false, sum);
+    drop(j, true, out);
+}
+
+/* A rank is through with a broadcast, begins the next call and leaves it, while another has not begun the broadcast. */
+static void test_cancel_ahead(job *j)
+{
+    enum { COUNT = 30000 };
+    int *const data = buffer(j, true, COUNT);
+    int done;
+    fedrdma_request *request;
+
+    for (int t = 0; t < 5 && j->size > 2; t++) {
+        for (size_t i = 0; i < COUNT; i++)
+            data[i] = j->rank == 0 ? given(t, i) : 0;
+        EXPECT_OK(fedrdma_barrier(j->world));
+        if (j->rank == 2)
+            usleep(20000);
+        EXPECT_OK(fedrdma_broadcast(data, COUNT, FEDRDMA_I32, 0, j->world));
+        right("broadcast", data, COUNT, given_at, t, 0);
+        EXPECT_OK(fedrdma_ibarrier(j->world, &request));
+        if (j->rank == 1) {
+            EXPECT_OK(fedrdma_test(&request, &done, NULL));
+            if (!done)
+                EXPECT_OK(fedrdma_cancel(request));
+        }
+        const int rc = fedrdma_wait(&request, NULL);
+        EXPECT(rc == FEDRDMA_OK || rc == FEDRDMA_ERR_CANCELED);
+    }
+    drop(j, true, data);
 }
 
 /* ---- communicators, and many calls at once -------------------------------------------------------- */
@@ -307,6 +378,8 @@ int main(int argc, char **argv)
     test_ways(&j);
     test_mixes(&j, same);
     test_cancel(&j);
+    test_cancel_blocking(&j);
+    test_cancel_ahead(&j);
     test_comms(&j);
     test_wait(&j);
     EXPECT_OK(fedrdma_finalize(&j.context));

@@ -72,6 +72,10 @@ static void one(const char *isa, int type, int op, size_t count)
     memcpy(to, from, bytes); /* out is a, and nothing else is asked for */
     both(to, NULL, to, with, count, around);
     only(out, to, bytes);
+    memcpy(second, with, bytes); /* the other place is b */
+    both(to, second, from, second, count, around);
+    only(out, to, bytes);
+    only(also, second, bytes);
     memset(also, FILLER, bytes + 4 * GUARD);
     memcpy(to, with, bytes); /* out is b */
     both(to, second, from, to, count, around);
