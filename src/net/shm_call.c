@@ -282,8 +282,8 @@ bool frd_team_is_spoiled(const frd_team *team, const frd_team_call *c)
     return spoiled;
 }
 
-/* Reduces chunk k of our slice and shows the others that it is there: in our ring, in our mapped receive buffer, or, when
- * we push, in theirs. Made of what a member that left had in its buffer it is shown to nobody. */
+/* Reduces chunk k of our slice and shows the others that it is there: in our ring, in our mapped receive buffer, or,
+ * when we push, in theirs. Made of what a member that left had in its buffer it is shown to nobody. */
 static void reduce_slice(frd_team *team, frd_team_call *c, uint32_t k)
 {
     frd_team_post *const post = &team->mine->result[(c->base + k) % FRD_TEAM_ROUNDS];

@@ -131,7 +131,8 @@ static int open_segment(frd_team *team, const frd_team_card *card, frd_story *st
     struct stat st;
     const char *why = NULL;
 
-    if (card->fd < 0 || card->ranks != team->size || card->ring_bytes < ring_min(team->size) || card->ring_bytes > RING_MAX ||
+    if (card->fd < 0 || card->ranks != team->size || card->ring_bytes < ring_min(team->size) ||
+        card->ring_bytes > RING_MAX ||
         (card->ring_bytes & (card->ring_bytes - 1)) != 0)
         return frd_fail(story, FEDRDMA_ERR_SYSTEM, "rank %d offers no segment", team->world[0]);
     snprintf(path, sizeof(path), "/proc/%lld/fd/%d", (long long)card->process.pid, card->fd);

@@ -29,8 +29,8 @@ typedef void frd_reduce_fn(void *out, const void *a, const void *b, size_t count
  * rounding is in kernels.h; a op b and b op a have the same bits. */
 frd_reduce_fn *frd_reduce_kernel(int type, int op);
 
-/* The same into two places; `also`, too, may equal a or b exactly, but is apart from out; it may be NULL. `around` is a sum of FRD_OUT_AROUND and
- * FRD_ALSO_AROUND: past the caches there, where alignment allows (frd_copy_around). */
+/* The same into two places; `also`, too, may equal a or b exactly, but is apart from out; it may be NULL. `around`
+ * is a sum of FRD_OUT_AROUND and FRD_ALSO_AROUND: past the caches there, where alignment allows (frd_copy_around). */
 enum { FRD_OUT_AROUND = 1, FRD_ALSO_AROUND = 2 };
 typedef void frd_reduce_both_fn(void *out, void *also, const void *a, const void *b, size_t count, unsigned around);
 frd_reduce_both_fn *frd_reduce_both_kernel(int type, int op);
