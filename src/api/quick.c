@@ -18,7 +18,8 @@ enum {
     LOOKS_CROWDED = 8,         /* more ranks than cores: they may be waiting for our core */
     YIELDS_CROWDED = 64,       /* each takes 0.4 us to 2 us */
     CALLS_PER_PROGRESS = 64,   /* the transports get a turn, though nothing of ours needs them */
-    TIMED_BYTES = 8 * 1024     /* from this length on a look at the clock (22 ns) costs nothing */
+    SHORT_BYTES = 8 * 1024,    /* longer data may be mapped */
+    TIMED_BYTES = 32 * 1024    /* from this length on a look at the clock (22 ns) costs nothing */
 };
 
 _Static_assert((int)FRD_QUICK_KINDS == (int)FRD_NENTRIES, "one of each");
@@ -103,7 +104,7 @@ static bool run_short(frd_comm *comm, frd_team_call *call)
 
 static bool run_long(frd_comm *comm, frd_team_call *call)
 {
-    const uint64_t start = frd_now_ns();
+    const uint64_t start = call->what.len >= TIMED_BYTES ? frd_now_ns() : 0;
     fedrdma_result *const r = &comm->last;
     int state;
 
@@ -114,8 +115,10 @@ static bool run_long(frd_comm *comm, frd_team_call *call)
             return give_up(comm, call, false); /* an error comes again, with its story */
     }
     account(comm, call);
-    r->time_ns = frd_now_ns() - start;
-    r->rate_bps = (double)(r->sent_bytes + r->received_bytes) * 8e9 / (double)(r->time_ns + 1);
+    if (start != 0) {
+        r->time_ns = frd_now_ns() - start;
+        r->rate_bps = (double)(r->sent_bytes + r->received_bytes) * 8e9 / (double)(r->time_ns + 1);
+    }
     return true;
 }
 
@@ -132,7 +135,7 @@ bool frd_quick_run(frd_comm *comm, const frd_args *args)
     call->recv = bind(&q->out, args);
     call->begun = call->done = false;
     call->ticket = frd_team_ticket(comm->channel.team);
-    const bool is_short = call->rounds == 1 && !call->results && call->what.len < TIMED_BYTES;
+    const bool is_short = call->rounds == 1 && !call->results && call->what.len < SHORT_BYTES;
     if (!(is_short ? run_short(comm, call) : run_long(comm, call)))
         return false;
     if (++comm->ctx->quick_calls % CALLS_PER_PROGRESS == 0)

@@ -275,10 +275,10 @@ bool frd_team_is_spoiled(const frd_team *team, const frd_team_call *c)
 
     if (!team->located)
         return false;
-    atomic_thread_fence(memory_order_seq_cst);
+    atomic_thread_fence(memory_order_acquire); /* what we read was read before */
     for (int i = 0; i < team->size; i++)
         spoiled = spoiled || (team->send_of[i] != NULL && /* others may be ahead of us, and have left a later call */
-                              atomic_load_explicit(&team->part[i]->left, memory_order_acquire) > c->base);
+                              atomic_load(&team->part[i]->left) > c->base);
     return spoiled;
 }
 
