@@ -332,6 +332,26 @@ static int choose(start *s)
     return FEDRDMA_OK;
 }
 
+/* A transport that carries nobody costs time in every wait. All ranks it reaches can do without it, too. */
+static void close_idle(frd_fabric *f)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < f->nets; i++) {
+        bool carries = false;
+
+        for (int b = 0; b < f->params.size; b++)
+            carries = carries || f->carrier[b] == f->net[i];
+        if (carries) {
+            f->place[kept] = f->place[i];
+            f->net[kept++] = f->net[i];
+        } else {
+            f->net[i]->ops->close(f->net[i]);
+        }
+    }
+    f->nets = kept;
+}
+
 /* Polling takes the core from the rank we wait for when there are more ranks here than cores. */
 static void choose_waiting(frd_fabric *f)
 {
@@ -363,6 +383,8 @@ int frd_fabric_start(frd_fabric *fabric, frd_story *story)
             rc = connect_peers(&s);
         if (rc == FEDRDMA_OK)
             rc = choose(&s);
+        if (rc == FEDRDMA_OK)
+            close_idle(fabric);
     }
     if (rc == FEDRDMA_OK)
         choose_waiting(fabric);

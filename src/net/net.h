@@ -105,6 +105,8 @@ typedef struct frd_net_ops {
     int (*fd)(frd_net *net);
     bool (*arm)(frd_net *net);
     void (*disarm)(frd_net *net);
+    /* Instead of a sleep on fd, where this is the only transport: between arm and disarm, at most so long; or NULL. */
+    void (*sleep)(frd_net *net, uint64_t most_ns);
     /* Memory for fedrdma_alloc that this transport's peers can reach, page aligned and zero; NULL: it has none to
      * give now. mem_free is false for what mem_new did not make. Both may be NULL. */
     void *(*mem_new)(frd_net *net, size_t bytes);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -22,6 +23,7 @@
 
 /* How often deaths are looked for, and the clock is read. */
 #define CHECK_NS (10 * FRD_NS_PER_MS)
+#define SLEEP_NS (100 * FRD_NS_PER_MS)
 enum {
     CALLS_PER_CLOCK = 64,
     EVENTS_MAX = 16,       /* deaths found by one look; the others by the next */
@@ -58,8 +60,18 @@ void frd_shm_notify(frd_shm_peer *peer)
 
     /* Again, in the order that sleeping needs: see shm_ring.c. */
     atomic_store(&peer->out.shared->head, peer->out.own);
-    if (atomic_load(sleeping) != 0 && atomic_exchange(sleeping, 0) != 0)
+    if (atomic_load(sleeping) == FRD_SHM_AWAKE)
+        return;
+    switch (atomic_exchange(sleeping, FRD_SHM_AWAKE)) {
+    case FRD_SHM_ON_PIPE:
         (void)!write(peer->wake_fd, "", 1); /* a full pipe wakes as well */
+        break;
+    case FRD_SHM_ON_FUTEX:
+        (void)syscall(SYS_futex, sleeping, FUTEX_WAKE, 1, NULL, NULL, 0);
+        break;
+    default:
+        break;
+    }
 }
 
 /* ---- peers that are gone -------------------------------------------------------------------------- */
@@ -265,7 +277,7 @@ static bool shm_arm(frd_net *net)
     frd_shm *const shm = (frd_shm *)net;
     bool work = shm->reads.head != NULL;
 
-    atomic_store(&shm->segment.head->sleeping, 1);
+    atomic_store(&shm->segment.head->sleeping, FRD_SHM_ON_PIPE);
     work = arm_teams(shm) || work;
     for (size_t i = 0; i < shm->peers && !work; i++) {
         frd_shm_peer *const peer = shm->peer[i];
@@ -276,12 +288,24 @@ static bool shm_arm(frd_net *net)
     return !work;
 }
 
+/* A death does not wake who sleeps here, so it looks for itself every SLEEP_NS. */
+static void shm_sleep(frd_net *net, uint64_t most_ns)
+{
+    _Atomic uint32_t *const sleeping = &((frd_shm *)net)->segment.head->sleeping;
+    const uint64_t ns = most_ns < SLEEP_NS ? most_ns : SLEEP_NS;
+    const struct timespec timeout = { 0, (long)ns };
+    uint32_t armed = FRD_SHM_ON_PIPE;
+
+    if (atomic_compare_exchange_strong(sleeping, &armed, FRD_SHM_ON_FUTEX))
+        (void)syscall(SYS_futex, sleeping, FUTEX_WAIT, FRD_SHM_ON_FUTEX, &timeout, NULL, 0);
+}
+
 static void shm_disarm(frd_net *net)
 {
     frd_shm *const shm = (frd_shm *)net;
     char bytes[64];
 
-    atomic_store(&shm->segment.head->sleeping, 0);
+    atomic_store(&shm->segment.head->sleeping, FRD_SHM_AWAKE);
     disarm_teams(shm);
     for (size_t i = 0; i < shm->peers; i++)
         atomic_store_explicit(&shm->peer[i]->out.shared->waiting, 0, memory_order_relaxed);
@@ -479,6 +503,7 @@ const frd_net_ops frd_net_shm = {
     .fd = shm_fd,
     .arm = shm_arm,
     .disarm = shm_disarm,
+    .sleep = shm_sleep,
     .mem_new = shm_mem_new,
     .mem_free = shm_mem_free,
     .close = shm_close,

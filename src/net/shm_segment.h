@@ -30,6 +30,9 @@ enum {
     FRD_SHM_NODE_MAX = 112
 };
 
+/* frd_shm_head.sleeping: whether and how the owner is to be woken. */
+enum { FRD_SHM_AWAKE, FRD_SHM_ON_PIPE, FRD_SHM_ON_FUTEX };
+
 #define FRD_SHM_MAGIC UINT64_C(0x6672642d73686d32)
 
 /* The word of an offer: its id (slots.h; the place is below 2^30), with one of these when it has ended. */
@@ -40,7 +43,7 @@ typedef struct frd_shm_head {
     uint64_t magic;
     uint64_t key[2]; /* as in the card: proves that this is the right segment */
     uint64_t ranks, ring_bytes, ring_stride;
-    alignas(FRD_SHM_LINE) _Atomic uint32_t sleeping; /* owner sets; who clears it writes to the wake pipe */
+    alignas(FRD_SHM_LINE) _Atomic uint32_t sleeping; /* owner sets; who clears it wakes the owner */
     alignas(FRD_SHM_LINE) _Atomic uint32_t closed;   /* owner has said goodbye */
     alignas(
         FRD_SHM_LINE) _Atomic uint64_t offer[FRD_SHM_OFFERS]; /* owner and receivers, by compare-and-swap */
