@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * shm.c - the transport between ranks of one node: opening, sleeping and waking, and noticing the dead.
  *
- * Nothing here blocks. A sleeper sets `sleeping` in its segment and looks at every ring once more; who
- * publishes something looks at that flag and, if it can clear it, writes a byte to the sleeper's pipe. Peers
+ * Nothing here blocks but shm_sleep. A sleeper sets `sleeping` in its segment and looks at every ring once more; who
+ * publishes something looks at that flag and, if it can clear it, writes a byte to the sleeper's pipe, or wakes its
+ * futex where it waits for nothing but this transport. Peers
  * that die are found through pidfds behind the same descriptor (epoll), and about every 10 ms while polling;
  * what a dead peer had published is received before it is reported. A peer that closed properly is only lost
  * to those who still want something from it.
