@@ -149,6 +149,7 @@ static void touch_ring(frd_team *team)
     volatile char *const ring = frd_team_ring(team, team->rank);
     void *const page = (void *)((uintptr_t)ring & ~(uintptr_t)4095);
 
+    team->touched = true;
 #ifdef MADV_POPULATE_WRITE /* glibc 2.35, Linux 5.14 */
     if (madvise(page, team->ring_bytes, MADV_POPULATE_WRITE) == 0)
         return;
@@ -162,7 +163,6 @@ static char *take_room(frd_team *team, size_t need, uint32_t *at)
 {
     if (need > SHORT_MAX && !team->touched)
         touch_ring(team);
-    team->touched = team->touched || need > SHORT_MAX;
     team->end = place_of(team, need);
     *at = (uint32_t)((team->end & (team->ring_bytes - 1)));
     team->end += need;
@@ -195,7 +195,7 @@ void frd_team_give(frd_team *team, frd_team_call *c)
     if (!c->small)
         to = take_room(team, c->need, &post->at);
     if (c->results)
-        team->mine->result[slot].at = post->at + (uint32_t)(c->need - c->stride); /* the last piece */
+        team->mine->result[slot].at = post->at + (uint32_t)(c->need - c->chunk); /* the last piece */
     if (!c->pieces && c->what.len > 0) {
         unit = frd_team_unit(team, c, team->rank, &off);
         memcpy(to, c->send + k * c->chunk, frd_team_piece(c, k, unit));
@@ -205,7 +205,7 @@ void frd_team_give(frd_team *team, frd_team_call *c)
                 continue;
             unit = frd_team_unit(team, c, i, &off);
             memcpy(to, c->send + off + k * c->chunk, frd_team_piece(c, k, unit));
-            to += c->stride;
+            to += c->chunk;
         }
     }
     frd_team_publish(team, post, c, k);
@@ -314,7 +314,7 @@ int frd_team_take(frd_team *team, frd_team_call *c, frd_story *story)
     const uint32_t k = c->taken;
     size_t off;
 
-    if (k == 0 && w->len + (w->coll == FRD_NODE_BARRIER) > 0) {
+    if (k == 0) {
         const int rc = frd_team_look_at_posts(team, c, story);
         if (rc != FEDRDMA_OK || c->spoiled)
             return rc;

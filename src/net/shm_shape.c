@@ -134,8 +134,7 @@ void frd_team_shape(const frd_team *team, frd_team_call *c)
     c->small = pieces * unit <= FRD_TEAM_INLINE && !c->results;
     c->rounds = c->small ? 1 : rounds_of(team, unit, pieces);
     c->chunk = c->small ? unit : frd_round_up((unit + c->rounds - 1) / c->rounds, ALIGN);
-    c->stride = c->chunk;
-    c->need = c->small ? 0 : pieces * c->stride;
+    c->need = c->small ? 0 : pieces * c->chunk;
     c->kind = (uint32_t)w->coll | (uint32_t)w->op << 4 | (uint32_t)w->type << 8 |
               (frd_team_rooted(w->coll) ? (uint32_t)w->root << 12 : 0); /* FRD_TEAM_RANKS_MAX is below 2^20 */
     count_bytes(team, c);
@@ -159,7 +158,7 @@ size_t frd_team_unit(const frd_team *team, const frd_team_call *c, int reader, s
 const char *frd_team_given(const frd_team *team, const frd_team_call *c, int giver, uint32_t k, size_t unit_off)
 {
     const int nth = team->rank < giver ? team->rank : team->rank - 1;
-    const size_t piece = c->pieces ? (size_t)nth * c->stride : 0;
+    const size_t piece = c->pieces ? (size_t)nth * c->chunk : 0;
 
     if (giver == team->rank)
         return c->send + unit_off + k * c->chunk;

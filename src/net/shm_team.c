@@ -23,8 +23,8 @@ enum {
     PAGE = 4096,
     RING_MIN = 64 * 1024,
     RING_MAX = 1 << 30,
-    WHOLE_MAX = 32 * 1024,         /* allreduce: above it slices are faster (2 cores: 0.5 us both at 2 KiB) */
-    WHOLE_MAX_CROWDED = 8 * 1024, /* where a second meeting costs a switch of processes, 2 us */
+    WHOLE_MAX = 32 * 1024,        /* allreduce: below it slices are slower (2 ranks, 4 KiB: 1.3 us, whole 0.6) */
+    WHOLE_MAX_CROWDED = 8 * 1024, /* more ranks than cores: each does all the others' work again; not measured */
 };
 
 static size_t part_bytes(uint64_t ring)
