@@ -275,6 +275,43 @@ static void test_cancel_blocking(job *j)
     drop(j, true, out);
 }
 
+/* What a rank has given stays as it was when it leaves the call and goes on to one that fills its ring: the others, who
+ * come later and go the short way, still find it. */
+static void test_cancel_given(job *j)
+{
+    enum { COUNT = 1000000, SHORT = 2000 };
+    int *big = buffer(j, false, COUNT), *sum = buffer(j, false, COUNT);
+    int *in = buffer(j, false, SHORT), out[SHORT], done;
+    fedrdma_request *request;
+
+    for (size_t i = 0; i < SHORT; i++)
+        in[i] = given(j->rank, i);
+    for (int t = 0; t < 5; t++) {
+        for (int again = 0; again < 20; again++)
+            EXPECT_OK(fedrdma_allreduce(in, out, SHORT, FEDRDMA_I32, FEDRDMA_SUM, j->world));
+        memset(out, 0, sizeof out);
+        EXPECT_OK(fedrdma_barrier(j->world));
+        if (j->rank == 0) {
+            EXPECT_OK(fedrdma_iallreduce(in, out, SHORT, FEDRDMA_I32, FEDRDMA_SUM, j->world, &request));
+            EXPECT_OK(fedrdma_test(&request, &done, NULL));
+            if (!done) {
+                EXPECT_OK(fedrdma_cancel(request));
+                (void)fedrdma_wait(&request, NULL);
+            }
+        } else {
+            usleep(20000);
+            const int rc = fedrdma_allreduce(in, out, SHORT, FEDRDMA_I32, FEDRDMA_SUM, j->world);
+            EXPECT(rc == FEDRDMA_OK || rc == FEDRDMA_ERR_CANCELED);
+            if (rc == FEDRDMA_OK)
+                right("given by a rank that left", out, SHORT, sum_of, j->size, 0);
+        }
+        EXPECT_OK(fedrdma_allreduce(big, sum, COUNT, FEDRDMA_I32, FEDRDMA_BAND, j->world));
+    }
+    drop(j, false, big);
+    drop(j, false, sum);
+    drop(j, false, in);
+}
+
 /* A rank is through with a broadcast, begins the next call and leaves it, while another has not begun the broadcast. */
 static void test_cancel_ahead(job *j)
 {
@@ -379,6 +416,7 @@ int main(int argc, char **argv)
     test_mixes(&j, same);
     test_cancel(&j);
     test_cancel_blocking(&j);
+    test_cancel_given(&j);
     test_cancel_ahead(&j);
     test_comms(&j);
     test_wait(&j);
