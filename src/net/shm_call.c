@@ -26,7 +26,7 @@
 
 enum {
     SHORT_LAP = 64 * 1024, /* the part of the ring that short data goes round in */
-    SHORT_MAX = 3 * 1024,
+    SHORT_MAX = 512,
 };
 
 bool frd_team_all_done(frd_team *team, uint64_t rounds)

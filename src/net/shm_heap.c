@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "net/shm_impl.h"
+#include "net/shm_pages.h"
 
 static int free_place(const frd_shm_heap *heap)
 {
@@ -27,7 +28,7 @@ static int free_place(const frd_shm_heap *heap)
 static char *new_block(size_t bytes, int *fd)
 {
     const long pages = sysconf(_SC_PHYS_PAGES);
-    void *at = MAP_FAILED;
+    void *at = NULL;
 
     /* A memfd is never refused for its size, and then kills who touches it: what can't be there is left to mmap. */
     *fd = -1;
@@ -36,14 +37,12 @@ static char *new_block(size_t bytes, int *fd)
     *fd = memfd_create("fedrdma_alloc", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (*fd >= 0 && ftruncate(*fd, (off_t)bytes) == 0 &&
         fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-        at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, *fd, 0);
-    if (at != MAP_FAILED) {
-        (void)madvise(at, bytes, MADV_HUGEPAGE); /* where shmem_enabled says "advise" */
-        return at;
-    }
-    if (*fd >= 0)
+        at = frd_shm_pages_map(*fd, bytes);
+    if (at != NULL)
+        frd_shm_pages_want(at, bytes);
+    else if (*fd >= 0)
         close(*fd);
-    return NULL;
+    return at;
 }
 
 void *frd_shm_heap_new(frd_shm *shm, size_t bytes)
@@ -136,7 +135,7 @@ static const char *open_block(const frd_shm_peer *peer, const frd_shm_block *sho
     const char *why = NULL;
     char path[64];
     struct stat st;
-    void *at = MAP_FAILED;
+    void *at = NULL;
 
     if (atomic_load_explicit(&shown->name, memory_order_acquire) != name)
         return freed;
@@ -148,8 +147,8 @@ static const char *open_block(const frd_shm_peer *peer, const frd_shm_block *sho
     if (fstat(fd, &st) != 0 || (uint64_t)st.st_size != bytes || (fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK) == 0)
         why = freed;
     else
-        at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    if (why == NULL && at == MAP_FAILED)
+        at = frd_shm_pages_map(fd, bytes);
+    if (why == NULL && at == NULL)
         why = strerror(errno);
     close(fd);
     if (why == NULL && atomic_load(&shown->name) != name) { /* the descriptor was another block's already */

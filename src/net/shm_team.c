@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "net/shm_impl.h"
+#include "net/shm_pages.h"
 #include "topo/topo.h"
 
 #define MAGIC UINT64_C(0x6672642d7465616d) /* changes with the layout */
@@ -40,13 +41,10 @@ static uint64_t ring_min(int size)
 
 static int map(frd_team *team, int fd, uint64_t ring)
 {
-    void *at;
-
     team->bytes = PAGE + (size_t)team->size * part_bytes(ring);
-    at = mmap(NULL, team->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    if (at == MAP_FAILED)
+    void *const at = frd_shm_pages_map(fd, team->bytes);
+    if (at == NULL)
         return FEDRDMA_ERR_SYSTEM;
-    (void)madvise(at, team->bytes, MADV_HUGEPAGE);
     team->head = at;
     team->ring_bytes = ring;
     team->round_bytes = ring / 4; /* so that a round is taken while the next is given */
