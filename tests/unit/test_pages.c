@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * test_pages.c - mappings that may have huge pages: aligned, whole, shared, and nothing left of the room around.
+ * test_pages.c - mappings that may have huge pages: aligned, whole, shared, and nothing left of the room around. */
 #include <check.h>
 #include <errno.h>
 #include <stdbool.h>
