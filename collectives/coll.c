@@ -165,7 +165,7 @@ static void record_average(frd_sched *s, const frd_algo *algo, const frd_group *
  * power of two, which is exact unless they are tiny. The first sum's share is the better one; it is 0 where
  * that sum is infinite (or the weight is 0 or next to it), and only then the second's is added.
  *
- * Recursive doubling reduces into `total` itself, so in f64 whatever the type of the schedule's scratch. */
+ * Both algorithms reduce in f64 whatever the type of the schedule's scratch. */
 static void record_share(frd_sched *s, const frd_group *g, frd_ref share)
 {
     const frd_ref weight = { 0, sizeof(double), FRD_SPACE_ARG, FEDRDMA_F64 };
@@ -182,7 +182,10 @@ static void record_share(frd_sched *s, const frd_group *g, frd_ref share)
         room *= 2;
     frd_copy(s, frd_head(mine, sizeof(double)), weight);
     frd_scale_over_count(s, small, weight, room);
-    frd_allreduce_recdbl(s, g, &io);
+    if (g->levels != NULL)
+        frd_allreduce_silo_direct(s, g, &io);
+    else
+        frd_allreduce_recdbl(s, g, &io);
     frd_scale_over(s, share, weight, frd_head(total, sizeof(double)));
     frd_scale_over(s, other, small, small_total);
     frd_sched_set_op(s, FEDRDMA_LXOR); /* 1 where one of the two is 0: adding the other can't be wrong */
@@ -230,6 +233,8 @@ static const char *unfit(const frd_algo *algo, const frd_call *c, const frd_grou
         return "is for another collective";
     if ((algo->flags & FRD_ALGO_POW2) != 0 && (g->size & (g->size - 1)) != 0)
         return "is for powers of two only";
+    if ((algo->flags & FRD_ALGO_SILOS) != 0 && g->levels == NULL)
+        return "is for several silos only";
     if ((algo->flags & FRD_ALGO_REGULAR) != 0 && c->irregular)
         return "is for equal blocks only";
     if ((algo->flags & FRD_ALGO_COMMUTATIVE) != 0 && !builtin && !c->commutative)

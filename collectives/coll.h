@@ -75,6 +75,7 @@ enum frd_algo_flags {
     FRD_ALGO_COMMUTATIVE = 1, /* changes the order of operands */
     FRD_ALGO_POW2 = 2,        /* group size must be a power of two */
     FRD_ALGO_REGULAR = 4,     /* equal blocks only */
+    FRD_ALGO_SILOS = 16,      /* ranks in several silos only */
     FRD_ALGO_NODE = 8,        /* all ranks on one node, and their shared memory works; never cut into fragments */
 };
 
@@ -115,6 +116,19 @@ enum frd_algo_flags {
     X(ALLTOALL, alltoall, linear, 0, "everybody to everybody: 1 step of n-1 sends; L(n-1)/n") \
     X(BARRIER, barrier, dissemination, 0, "dissemination: log n steps; log n bytes") \
     X(BARRIER, barrier, linear, 0, "through the first rank: 2 steps; n-1 bytes") \
+    X(ALLREDUCE, allreduce, silo, FRD_ALGO_SILOS | FRD_ALGO_COMMUTATIVE, \
+      "by silos and gateways: 2 log m steps, 2 ways; 2L(S-1)/S between S silos") \
+    X(ALLREDUCE, allreduce, silo_direct, FRD_ALGO_SILOS | FRD_ALGO_COMMUTATIVE, "the same: 1 way; L(S-1)") \
+    X(REDUCE, reduce, silo, FRD_ALGO_SILOS | FRD_ALGO_COMMUTATIVE, \
+      "by silos and gateways: 1 + log m steps, 2 ways; L") \
+    X(REDUCE, reduce, silo_direct, FRD_ALGO_SILOS | FRD_ALGO_COMMUTATIVE, "the same: 1 way; L(S-1) into a silo") \
+    X(BROADCAST, broadcast, silo, FRD_ALGO_SILOS, "among gateways, then inside: 1 + log m steps, 2 ways; L") \
+    X(BROADCAST, broadcast, silo_direct, FRD_ALGO_SILOS, "the same: 1 way; L(S-1) out of a silo") \
+    X(GATHER, gather, silo, FRD_ALGO_SILOS | FRD_ALGO_REGULAR, \
+      "through the silos' gateways: 2 steps, 1 way; a silo's blocks") \
+    X(ALLGATHER, allgather, silo, FRD_ALGO_SILOS, \
+      "through the silos' gateways: 1 + log m steps, 1 way; a silo's blocks S-1 times") \
+    X(BARRIER, barrier, silo, FRD_ALGO_SILOS, "through the silos' gateways: 2 steps, 1 way; S-1 bytes") \
     X(ALLREDUCE, allreduce, node, FRD_ALGO_NODE, "shared memory: 1 step; L") \
     X(REDUCE, reduce, node, FRD_ALGO_NODE, "shared memory: 1 step; L") \
     X(BROADCAST, broadcast, node, FRD_ALGO_NODE, "shared memory: 1 step; L") \
@@ -148,7 +162,8 @@ typedef struct frd_choice {
     int ranks;
     size_t bytes; /* vector length, or one block's (irregular: the mean) */
     bool regular, commutative;
-    bool node; /* all ranks are on one node and share memory there */
+    bool silos; /* ranks are in several silos */
+    bool node;  /* all ranks are on one node and share memory there */
 } frd_choice;
 
 /* Selection rules: the built-in table, and the user's text before it. One rule: collective, byte range, at

@@ -18,7 +18,8 @@
 static void reduce_to(frd_sched *s, const frd_group *g, const frd_io *io, int root)
 {
     const frd_tree t = frd_tree_knomial(g, root, 2);
-    const frd_ref slot[2] = { frd_tmp(s, io->src.len), frd_tmp(s, io->src.len) };
+    const size_t len = io->src.len;
+    const frd_ref slot[2] = { frd_tmp_typed(s, len, io->src.type), frd_tmp_typed(s, len, io->src.type) };
     frd_ref sum = io->src;
 
     for (int i = 0; i < t.nchildren; i++) {

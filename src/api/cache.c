@@ -195,6 +195,7 @@ static int fill(const frd_cache_env *env, frd_recipe *r, frd_story *story)
                                 .bytes = typical_bytes(c, env->group->size),
                                 .regular = !c->irregular,
                                 .commutative = c->commutative,
+                                .silos = env->group->levels != NULL,
                                 .node = env->node };
 
     r->algo = frd_rules_select(env->rules, &choice);

@@ -74,6 +74,16 @@ static int number_names(const frd_comm *comm, size_t name_offset, int *out)
     return count;
 }
 
+frd_group frd_comm_group(const frd_comm *comm)
+{
+    return (frd_group){ .size = comm->channel.size,
+                        .rank = comm->channel.rank,
+                        .peer = comm->identity,
+                        .node = comm->node_of,
+                        .silo = comm->silo_of,
+                        .levels = comm->levels };
+}
+
 int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int size, int rank,
                     frd_comm **out)
 {
@@ -92,12 +102,8 @@ int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int siz
     comm->lengths = frd_calloc(6 * n, sizeof(size_t));
     if (comm->handle == NULL || comm->world == NULL || comm->identity == NULL ||
         comm->silo_of == NULL || comm->node_of == NULL || comm->silo_by_rank == NULL ||
-        comm->lengths == NULL) {
-        frd_free(comm->handle);
-        comm->channel.id = FRD_TAG_CONTROL; /* not yet the engine's */
-        frd_comm_destroy(comm);
-        return FEDRDMA_ERR_NOMEM;
-    }
+        comm->lengths == NULL)
+        goto fail;
     for (int i = 0; i < size; i++) {
         comm->world[i] = world[i];
         comm->identity[i] = i;
@@ -110,6 +116,15 @@ int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int siz
                                    .silo = comm->silo_by_rank };
     comm->nsilos = number_names(comm, offsetof(frd_place, silo), comm->silo_of);
     comm->nnodes = number_names(comm, offsetof(frd_place, node), comm->node_of);
+    if (comm->nsilos > 1) {
+        const frd_group group = frd_comm_group(comm);
+
+        frd_levels *const levels = frd_calloc(1, frd_levels_bytes(size, comm->nsilos, ctx->conf.gateways));
+        if (levels == NULL)
+            goto fail;
+        frd_levels_init(levels, &group, comm->nsilos, ctx->conf.gateways);
+        comm->levels = levels;
+    }
     comm->handle->magic = FRD_HANDLE_LIVE;
     comm->handle->comm = comm;
     comm->next = ctx->comms;
@@ -117,6 +132,12 @@ int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int siz
     frd_engine_add_channel(ctx->engine, &comm->channel);
     *out = comm;
     return FEDRDMA_OK;
+
+fail:
+    frd_free(comm->handle);
+    comm->channel.id = FRD_TAG_CONTROL; /* not yet the engine's */
+    frd_comm_destroy(comm);
+    return FEDRDMA_ERR_NOMEM;
 }
 
 void frd_comm_destroy(frd_comm *comm)
@@ -137,6 +158,7 @@ void frd_comm_destroy(frd_comm *comm)
     frd_free(comm->silo_of);
     frd_free(comm->node_of);
     frd_free(comm->silo_by_rank);
+    frd_free(comm->levels);
     frd_free(comm->lengths);
     frd_free(comm);
 }

@@ -7,6 +7,7 @@
 #include "api/context.h"
 #include "api/handle.h"
 #include "api/quick.h"
+#include "collectives/levels.h"
 
 typedef struct frd_comm {
     fedrdma_context *ctx;
@@ -16,6 +17,7 @@ typedef struct frd_comm {
     int *identity;       /* 0, 1, 2, ... : the group of all */
     int *silo_of, *node_of;
     int nsilos, nnodes;
+    frd_levels *levels; /* NULL: one silo */
     const char **silo_by_rank; /* names, in ctx->places */
     frd_cache cache;
     fedrdma_attr attr;
@@ -54,6 +56,9 @@ typedef struct frd_team_exchange {
 /* Makes a team of the communicator's ranks, if they all share a node; collective in the exchange. Where that does not
  * work the communicator does without. `comm` may be NULL. */
 int frd_comm_join_team(frd_comm *comm, const frd_team_exchange *exchange, frd_story *story);
+
+/* Its ranks as algorithms see them. */
+frd_group frd_comm_group(const frd_comm *comm);
 
 /* Makes a communicator of `size` world ranks, of which ours is the rank-th; local. */
 int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int size, int rank,

@@ -89,6 +89,8 @@ static int name_place(const fedrdma_context *ctx, frd_place *place, frd_story *s
 {
     const frd_conf *conf = &ctx->conf;
 
+    if (conf->gateways < 1)
+        return frd_fail(story, FEDRDMA_ERR_INVALID, "FEDRDMA_GATEWAYS=%d: a silo needs at least 1", conf->gateways);
     if (strlen(conf->silo) >= FRD_NAME_MAX || strlen(conf->node) >= FRD_NAME_MAX)
         return frd_fail(story, FEDRDMA_ERR_INVALID,
                         "FEDRDMA_SILO or FEDRDMA_NODE is longer than %d characters", FRD_NAME_MAX - 1);
@@ -116,6 +118,7 @@ static void fill_rules(const frd_conf *conf, frd_place *place)
     snprintf(place->algo, sizeof(place->algo), "%s", conf->algo);
     place->algo_hash = hash_text(conf->algo);
     place->fragment = conf->fragment;
+    place->gateways = (uint64_t)(int64_t)conf->gateways;
     place->check = conf->check;
 }
 
@@ -134,6 +137,9 @@ static int check_rules(const frd_place *zero, const frd_place *mine, int rank, f
     if (zero->fragment != mine->fragment)
         return frd_fail(story, rc, "rank %d has FEDRDMA_FRAGMENT=%llu, rank 0 %llu; set the same on all ranks",
                         rank, (unsigned long long)mine->fragment, (unsigned long long)zero->fragment);
+    if (zero->gateways != mine->gateways)
+        return frd_fail(story, rc, "rank %d has FEDRDMA_GATEWAYS=%lld, rank 0 %lld; set the same on all ranks", rank,
+                        (long long)mine->gateways, (long long)zero->gateways);
     if (zero->check != mine->check)
         return frd_fail(story, rc, "rank %d has FEDRDMA_CHECK=%d, rank 0 %d; set the same on all ranks", rank,
                         (int)mine->check, (int)zero->check);

@@ -38,7 +38,7 @@ typedef struct frd_place {
     char node[FRD_NAME_MAX];
     char version[16];
     char algo[FRD_ALGO_TEXT_MAX]; /* the option, cut; algo_hash is of all of it */
-    uint64_t algo_hash, fragment, check;
+    uint64_t algo_hash, fragment, gateways, check;
 } frd_place;
 
 struct fedrdma_context {

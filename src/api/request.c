@@ -69,11 +69,7 @@ static int request_create(frd_comm *comm, const frd_args *args, const frd_checke
                           fedrdma_request **out)
 {
     fedrdma_context *ctx = comm->ctx;
-    const frd_group group = { .size = comm->channel.size,
-                              .rank = comm->channel.rank,
-                              .peer = comm->identity,
-                              .node = comm->node_of,
-                              .silo = comm->silo_of };
+    const frd_group group = frd_comm_group(comm);
     const frd_cache_env env = {
         .conf = &ctx->conf, .rules = ctx->rules, .stat = &ctx->stat, .group = &group,
         .node = comm->channel.team != NULL

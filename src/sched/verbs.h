@@ -21,10 +21,12 @@ typedef struct frd_sched frd_sched;
 
 /* Who takes part. peer[i] is the rank, in the communicator, of the group's i-th member; rank is our own
  * index. node[i], silo[i]: numbers of the member's node and silo, from 0; NULL: all on one. */
+typedef struct frd_levels frd_levels;
 typedef struct frd_group {
     int size, rank;
     const int *peer;
     const int *node, *silo;
+    const frd_levels *levels; /* NULL: all in one silo (collectives/levels.h) */
 } frd_group;
 
 /* Scratch of `bytes` bytes, elements of the schedule's datatype (or of `type`); contents undefined at first.

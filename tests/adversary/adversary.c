@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectives/levels.h"
 #include "reduce/reduce.h"
 #include "tests/adversary/model.h"
 
@@ -40,11 +41,23 @@ static bool record(trial *t)
     const adv_case *c = &t->c;
 
     for (int i = 0; i < c->n; i++) {
-        const frd_group g = { .size = c->n, .rank = i, .peer = c->peer };
+        frd_group g = { .size = c->n, .rank = i, .peer = c->peer };
         const frd_call call = adv_case_call(c, i);
         frd_story story = { 0 };
+        frd_levels *levels = NULL;
 
-        if (frd_coll_record(c->algo, &call, &g, &story, &t->graphs[i]) != FEDRDMA_OK) {
+        if (c->nsilos > 0) {
+            g.silo = c->silo;
+            g.node = c->node;
+            levels = malloc(frd_levels_bytes(c->n, c->nsilos, c->gates));
+            if (levels == NULL)
+                abort();
+            frd_levels_init(levels, &g, c->nsilos, c->gates);
+            g.levels = levels;
+        }
+        const int rc = frd_coll_record(c->algo, &call, &g, &story, &t->graphs[i]);
+        free(levels);
+        if (rc != FEDRDMA_OK) {
             snprintf(t->story, sizeof t->story, "member %d: not recorded: %s", i, story.text);
             return false;
         }

@@ -63,6 +63,25 @@ static void draw_members(adv_case *c, adv_rng *rng)
     }
 }
 
+/* Silos of any sizes, with members anywhere in the group; numbered by their first members, as the library does. */
+static void draw_silos(adv_case *c, adv_rng *rng)
+{
+    const int most = 1 + adv_below(rng, c->n < 6 ? c->n : 6);
+    int number[ADV_RANKS_MAX];
+
+    for (int i = 0; i < most; i++)
+        number[i] = -1;
+    for (int i = 0; i < c->n; i++) {
+        const int drawn = adv_below(rng, most);
+
+        if (number[drawn] < 0)
+            number[drawn] = c->nsilos++;
+        c->silo[i] = number[drawn];
+        c->node[i] = adv_below(rng, 3);
+    }
+    c->gates = 1 + adv_below(rng, 3);
+}
+
 static void draw_user_op(adv_case *c, adv_rng *rng)
 {
     const bool may_not = (c->algo->flags & FRD_ALGO_COMMUTATIVE) == 0;
@@ -216,6 +235,8 @@ void adv_case_draw(adv_case *c, uint64_t seed, uint64_t number)
     while ((c->algo->flags & FRD_ALGO_POW2) != 0 && (c->n & (c->n - 1)) != 0)
         c->n &= c->n - 1;
     draw_members(c, &rng);
+    if ((c->algo->flags & FRD_ALGO_SILOS) != 0)
+        draw_silos(c, &rng);
     c->call.coll = c->algo->coll;
     c->call.root = adv_below(&rng, c->n);
     draw_data(c, &rng);
@@ -329,12 +350,14 @@ size_t adv_case_recv_bytes(const adv_case *c, int member)
 
 void adv_case_print(const adv_case *c, char text[ADV_CASE_TEXT])
 {
-    char size[64];
+    char size[64], silos[64] = "";
 
+    if (c->nsilos > 0)
+        snprintf(silos, sizeof silos, " in %d silos of up to %d gateways", c->nsilos, c->gates);
     snprintf(size, sizeof size, "%zu bytes%s", c->call.len,
              c->call.stride > c->call.len ? " (fragment)" : "");
-    snprintf(text, ADV_CASE_TEXT, "%s:%s, %d ranks of %d, root %d, %s, %s %s%s%s%s",
-             frd_coll_name(c->algo->coll), c->algo->name, c->n, c->size, c->call.root,
+    snprintf(text, ADV_CASE_TEXT, "%s:%s, %d ranks of %d%s, root %d, %s, %s %s%s%s%s",
+             frd_coll_name(c->algo->coll), c->algo->name, c->n, c->size, silos, c->call.root,
              c->call.irregular ? "irregular blocks" : size, frd_type_name(c->call.type),
              coll_reduces(c->algo->coll) ? frd_op_name(c->call.op) : "",
              c->user != NULL && !c->call.commutative ? " (not commutative)" : "",

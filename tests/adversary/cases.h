@@ -14,6 +14,8 @@ typedef struct adv_case {
     const frd_algo *algo;
     int n, size; /* of the group, of the communicator */
     int peer[ADV_RANKS_MAX];
+    int nsilos, gates; /* 0 silos: all in one */
+    int silo[ADV_RANKS_MAX], node[ADV_RANKS_MAX];
     frd_call call;     /* what is the same on every rank */
     adv_user_fn *user; /* or NULL */
     bool exact;        /* any grouping of the operands gives the same bits */

@@ -225,6 +225,29 @@ START_TEST(many_rules)
 }
 END_TEST
 
+START_TEST(silos_have_their_own)
+{
+    static const int has[] = { FRD_COLL_ALLREDUCE, FRD_COLL_REDUCE,    FRD_COLL_BROADCAST,
+                               FRD_COLL_GATHER,    FRD_COLL_ALLGATHER, FRD_COLL_BARRIER };
+
+    for (size_t i = 0; i < sizeof has / sizeof has[0]; i++) {
+        frd_choice c = choice_of(has[i], 7, 1 << 20);
+
+        ck_assert_ptr_null(strstr(frd_rules_select(NULL, &c)->name, "silo"));
+        c.silos = true;
+        ck_assert_str_eq(frd_rules_select(NULL, &c)->name, "silo");
+    }
+    frd_choice c = choice_of(FRD_COLL_ALLREDUCE, 7, 1000);
+    c.silos = true;
+    ck_assert_str_eq(frd_rules_select(NULL, &c)->name, "silo_direct");
+    c.commutative = false;
+    ck_assert_str_eq(frd_rules_select(NULL, &c)->name, "recdbl");
+    c = choice_of(FRD_COLL_ALLTOALL, 7, 1000);
+    c.silos = true;
+    ck_assert_str_eq(frd_rules_select(NULL, &c)->name, "linear");
+}
+END_TEST
+
 /* What is printed without its remarks can be given as the option, and then decides the same. */
 START_TEST(lines_are_rules)
 {
@@ -239,8 +262,10 @@ START_TEST(lines_are_rules)
     frd_rules_line(rules, 2, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:0-:node");
     frd_rules_line(rules, 11, line, sizeof line);
+    ck_assert_str_eq(line, "allreduce:0-256k:silo_direct");
+    frd_rules_line(rules, 20, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:0-16k:recdbl");
-    frd_rules_line(rules, 12, line, sizeof line);
+    frd_rules_line(rules, 21, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:64k-:ring (up to 16 ranks)");
     for (;; i++) {
         frd_rules_line(rules, i, line, sizeof line);
@@ -254,7 +279,7 @@ START_TEST(lines_are_rules)
     ck_assert_str_eq(line, "");
     frd_rules_line(NULL, 0, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:0-:node");
-    frd_rules_line(NULL, 9, line, sizeof line);
+    frd_rules_line(NULL, 18, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:0-16k:recdbl");
     frd_rules_destroy(rules);
 }
@@ -339,6 +364,7 @@ int main(void)
     tcase_add_test(tests, long_texts_are_cut);
     tcase_add_test(tests, many_rules);
     tcase_add_test(tests, lines_are_rules);
+    tcase_add_test(tests, silos_have_their_own);
     tcase_add_test(tests, a_wrong_algorithm_is_refused);
     tcase_add_test(tests, pairwise_receives_few_at_a_time);
     suite_add_tcase(suite, tests);
