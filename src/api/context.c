@@ -12,6 +12,7 @@
 #include "api/options.h"
 #include "api/request.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "topo/topo.h"
 
 /* With threads=multiple a thread that sleeps for events must let others in again soon. */
@@ -100,21 +101,11 @@ static int name_place(const fedrdma_context *ctx, frd_place *place, frd_story *s
     return FEDRDMA_OK;
 }
 
-/* FNV-1a */
-static uint64_t hash_text(const char *text)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-    while (*text != '\0')
-        h = (h ^ (unsigned char)*text++) * UINT64_C(0x100000001b3);
-    return h;
-}
-
 static void fill_rules(const frd_conf *conf, frd_place *place)
 {
     snprintf(place->version, sizeof(place->version), "%s", fedrdma_version());
     snprintf(place->algo, sizeof(place->algo), "%s", conf->algo);
-    place->algo_hash = hash_text(conf->algo);
+    place->algo_hash = frd_hash_text(FRD_HASH_START, conf->algo);
     place->fragment = conf->fragment;
     place->check = conf->check;
 }

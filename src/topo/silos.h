@@ -18,6 +18,7 @@
 
 enum {
     FRD_SILOS_MAX = FRD_LINKS_MAX,
+    FRD_SILOS_WORDS = FRD_SILOS_MAX / 64,
     FRD_SILO_NAME_MAX = 64,       /* with the NUL, as everywhere */
     FRD_SILO_GATEWAYS_MAX = 64,   /* of a silo */
     FRD_SILO_ADDRESSES_MAX = 16,  /* of a gateway */
@@ -47,7 +48,7 @@ typedef struct frd_silo_ranks {
 
 typedef struct frd_silo {
     const char *name;
-    const char *const *hosts; /* nodes of the silo, those of gateways not repeated */
+    const char *const *hosts; /* nodes of the silo; gateways are, listed or not */
     size_t nhosts;
     const frd_silo_ranks *ranks; /* rising; none: not said */
     size_t nranks;               /* ranges */
@@ -69,6 +70,8 @@ typedef struct frd_silos {
     frd_links *links;               /* declared from the file; measured by whoever measures */
     const frd_silo_detour *detours; /* sorted, each once */
     size_t ndetours;
+    const uint64_t (*direct)[FRD_SILOS_WORDS]; /* bit b of row a: frd_links_direct(links, a, b) */
+    uint64_t relays[FRD_SILOS_WORDS];          /* bit a: silo[a].relay */
     uint64_t hash; /* of all of the above but what was measured: equal for files that say the same */
     frd_arena arena;
 } frd_silos;
@@ -95,11 +98,18 @@ int frd_silos_find_host(const frd_silos *silos, const char *host);
 /* The silo whose `ranks` have this one, or -1. */
 int frd_silos_find_rank(const frd_silos *silos, int rank);
 
-/* A rank's silo: `name` if that is not empty, else by `node` (the option; may be ""), `hostname`, and rank.
- * FEDRDMA_ERR_INVALID: not in the file (the story lists the names), or the file says otherwise of this rank.
- */
-int frd_silos_place(const frd_silos *silos, const char *path, const char *name, const char *node,
-                    const char *hostname, int rank, frd_story *story, int *silo);
+/* What a process knows of itself; texts are never NULL. */
+typedef struct frd_silos_who {
+    const char *silo, *node; /* the options; "": not given */
+    const char *hostname;
+    int rank;
+} frd_silos_who;
+
+/* A rank's silo: as it says itself, else that of its node, of its host, of its rank, or the only one. `path`
+ * is for stories. FEDRDMA_ERR_INVALID: not in the file (the story lists the names), or the file says
+ * otherwise of this rank. */
+int frd_silos_place(const frd_silos *silos, const char *path, const frd_silos_who *who, frd_story *story,
+                    int *silo);
 
 /* ---- what links carry ------------------------------------------------------------------------------ */
 
