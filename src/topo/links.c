@@ -172,51 +172,65 @@ void frd_loss_text(uint32_t ppm, char text[FRD_FACT_MAX])
 
 static int widest(const frd_links *links, const char *const *names)
 {
-    size_t width = sizeof "From" - 1;
+    size_t width = sizeof "Dials" - 1;
 
     for (int i = 0; i < links->count; i++)
         width = strlen(names[i]) > width ? strlen(names[i]) : width;
     return (int)width;
 }
 
-static const char *dialers(const frd_links *links, int from, int to)
+/* Who opens connections. */
+static const char *dialer(const frd_links *links, const char *const *names, int from, int to)
 {
-    static const char *const who[] = { "nobody", "to", "from", "both" };
-    const unsigned there = frd_links_get(links, from, to)->flags & FRD_LINK_DIAL;
-    const unsigned back = frd_links_get(links, to, from)->flags & FRD_LINK_DIAL;
+    const bool there = (frd_links_get(links, from, to)->flags & FRD_LINK_DIAL) != 0;
+    const bool back = (frd_links_get(links, to, from)->flags & FRD_LINK_DIAL) != 0;
 
-    return who[(there != 0 ? 2 : 0) + (back != 0 ? 1 : 0)];
+    if (!frd_links_direct(links, from, to))
+        return "-";
+    return there && back ? "both" : names[there ? from : to];
 }
 
-static void print_facts(const frd_link_facts *facts, bool measured, FILE *out)
+static void print_declared(const frd_link_facts *facts, bool last, FILE *out)
 {
     char rate[FRD_FACT_MAX], rtt[FRD_FACT_MAX], loss[FRD_FACT_MAX];
 
     frd_rate_text(facts->rate_bps, rate);
     frd_rtt_text(facts->rtt_ns, rtt);
     frd_loss_text(facts->loss_ppm, loss);
-    if (measured && facts->loss_ppm == 0)
-        snprintf(loss, sizeof loss, "0%%");
-    fprintf(out, "  %-14s %-11s %-8s", rate, rtt, loss);
+    fprintf(out, "  %-14s  %-10s  %-*s", rate, rtt, last ? 0 : 7, loss);
+}
+
+static void print_measured(const frd_link *l, FILE *out)
+{
+    char rate[FRD_FACT_MAX], rtt[FRD_FACT_MAX], loss[FRD_FACT_MAX];
+
+    frd_rate_text(l->measured.rate_bps, rate);
+    frd_rtt_text(l->measured.rtt_ns, rtt);
+    frd_loss_text(l->measured.loss_ppm, loss);
+    if (l->measured.loss_ppm == 0 && l->measured_at_ns != 0)
+        snprintf(loss, sizeof loss, "0%%"); /* seen to be none */
+    fprintf(out, "  %-14s  %-10s  %s", rate, rtt, loss);
 }
 
 void frd_links_print(const frd_links *links, const char *const *names, FILE *out)
 {
-    static const frd_link_facts none;
-    const int width = widest(links, names);
+    const int width = widest(links, names), n = links->count;
+    bool measured = false;
 
-    fprintf(out, "%-*s  %-*s  %-6s  %-6s  %-14s %-11s %-8s  %-14s %-11s %s\n", width, "From", width, "To",
-            "Direct", "Dials", "Declared rate", "RTT", "Loss", "Measured rate", "RTT", "Loss");
-    for (int from = 0; from < links->count; from++)
-        for (int to = 0; to < links->count; to++) {
+    for (int i = 0; i < n * n; i++)
+        measured = measured || links->link[i].measured_at_ns != 0;
+    fprintf(out, "%-*s  %-*s  %-6s  %-*s  %-14s  %-10s  %s\n", width, "From", width, "To", "Direct", width,
+            "Dials", "Declared rate", "RTT", measured ? "Loss     Measured rate   RTT         Loss" : "Loss");
+    for (int from = 0; from < n; from++)
+        for (int to = 0; to < n; to++) {
             if (from == to)
                 continue;
             const frd_link *l = frd_links_get(links, from, to);
-            const bool seen = l->measured_at_ns != 0;
-            fprintf(out, "%-*s  %-*s  %-6s  %-6s", width, names[from], width, names[to],
-                    frd_links_direct(links, from, to) ? "yes" : "no", dialers(links, from, to));
-            print_facts(&l->declared, false, out);
-            print_facts(seen ? &l->measured : &none, seen, out);
+            fprintf(out, "%-*s  %-*s  %-6s  %-*s", width, names[from], width, names[to],
+                    frd_links_direct(links, from, to) ? "yes" : "no", width, dialer(links, names, from, to));
+            print_declared(&l->declared, !measured, out);
+            if (measured)
+                print_measured(l, out);
             fprintf(out, "\n");
         }
 }

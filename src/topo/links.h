@@ -56,7 +56,8 @@ bool frd_links_direct(const frd_links *links, int from, int to);
 /* What to plan with: what was measured, else what was declared, and never a rate above the declared cap. */
 frd_link_facts frd_links_expect(const frd_links *links, int from, int to);
 
-/* A table with a line for each ordered pair, declared left and measured right; `names` by silo. */
+/* A table with a line for each ordered pair, declared left and, if anything was, measured right; `names` by
+ * silo. */
 void frd_links_print(const frd_links *links, const char *const *names, FILE *out);
 
 /* "300 Mbit/s", "1.5 Gbit/s"; "40 ms"; "0.1%". "-" for 0. `text` has room for FRD_FACT_MAX. */

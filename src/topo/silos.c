@@ -241,9 +241,9 @@ int frd_silos_place(const frd_silos *silos, const char *path, const frd_silos_wh
     silo = frd_silos_find(silos, who->silo);
     if (silo < 0 && who->silo[0] != '\0')
         return frd_fail(story, FEDRDMA_ERR_INVALID,
-                        "FEDRDMA_SILO is \"%.63s\", but %.100s has no such silo; %s%s%s it has %s", who->silo,
+                        "FEDRDMA_SILO is \"%.63s\", but %.100s has no such silo; %s%s%sit has %s", who->silo,
                         path, near != NULL ? "did you mean \"" : "", near != NULL ? near : "",
-                        near != NULL ? "\"?" : "", list);
+                        near != NULL ? "\"? " : "", list);
     silo = silo >= 0 ? silo : host >= 0 ? host : rank >= 0 ? rank : silos->count == 1 ? 0 : -1;
     if (silo < 0)
         return frd_fail(

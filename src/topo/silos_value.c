@@ -38,9 +38,9 @@ static int fail_key(frd_silos_draft *d, const frd_yaml_node *node, const char *w
         keys[n] = fields[n].key;
     frd_names_list(list, sizeof list, keys, n);
     const char *near = frd_nearest(node->key, keys, n);
-    return frd_yaml_fail_key(&d->doc, node, "unknown key \"%s\" in %s; %s%s%s it takes %s",
+    return frd_yaml_fail_key(&d->doc, node, "unknown key \"%s\" in %s; %s%s%sit takes %s",
                              frd_yaml_show(node->key).text, what, near != NULL ? "did you mean \"" : "",
-                             near != NULL ? near : "", near != NULL ? "\"?" : "", list);
+                             near != NULL ? near : "", near != NULL ? "\"? " : "", list);
 }
 
 int frd_silos_read_map(frd_silos_draft *d, const frd_yaml_node *node, const char *what,
@@ -141,9 +141,9 @@ static int fail_silo(frd_silos_draft *d, const frd_yaml_node *node)
         names[i] = d->silo[i].name;
     frd_names_list(list, sizeof list, names, (size_t)d->out->count);
     near = frd_nearest(node->text, names, (size_t)d->out->count);
-    return frd_yaml_fail(&d->doc, node, "there is no silo \"%s\"; %s%s%s the silos are %s",
+    return frd_yaml_fail(&d->doc, node, "there is no silo \"%s\"; %s%s%sthe silos are %s",
                          frd_yaml_show(node->text).text, near != NULL ? "did you mean \"" : "",
-                         near != NULL ? near : "", near != NULL ? "\"?" : "", list);
+                         near != NULL ? near : "", near != NULL ? "\"? " : "", list);
 }
 
 int frd_silos_read_silo(frd_silos_draft *d, const frd_yaml_node *node, int *silo)
