@@ -17,7 +17,7 @@
 typedef struct builder {
     frd_yaml *doc;
     const unsigned char *text;
-    size_t bytes;
+    size_t bytes, characters;
     frd_yaml_node *open[FRD_YAML_DEPTH_MAX]; /* lists and maps that have not ended */
     int depth;
     const char *key; /* of the map on top, that waits for its value */
@@ -77,19 +77,13 @@ const frd_yaml_node *frd_yaml_child(const frd_yaml_node *map, const char *key)
     return child;
 }
 
-/* Where a mark of libyaml is. */
-static frd_yaml_node at_mark(const yaml_mark_t *mark)
-{
-    return (frd_yaml_node){ .line = (int)mark->line + 1, .column = (int)mark->column + 1 };
-}
-
 /* Where a byte of the text is; the reader gives no lines. */
 static frd_yaml_node at_byte(const builder *b, size_t offset)
 {
     frd_yaml_node at = { .line = 1, .column = 1 };
 
     for (size_t i = 0; i < offset && i < b->bytes; i++) {
-        if (b->text[i] == '\n') {
+        if (b->text[i] == '\n' || (b->text[i] == '\r' && i + 1 < b->bytes && b->text[i + 1] != '\n')) {
             at.line++;
             at.column = 1;
         } else if ((b->text[i] & 0xc0) != 0x80) {
@@ -97,6 +91,14 @@ static frd_yaml_node at_byte(const builder *b, size_t offset)
         }
     }
     return at;
+}
+
+/* Where a mark of libyaml is, which puts the end of a text into a line of its own, there or not. */
+static frd_yaml_node at_mark(const builder *b, const yaml_mark_t *mark)
+{
+    if (mark->index >= b->characters)
+        return at_byte(b, b->bytes);
+    return (frd_yaml_node){ .line = (int)mark->line + 1, .column = (int)mark->column + 1 };
 }
 
 /* Mistakes that are made often, and what to do about them. */
@@ -131,7 +133,7 @@ static int fail_yaml(const builder *b, const yaml_parser_t *parser)
         at = at_byte(b, parser->problem_offset);
         return frd_yaml_fail(b->doc, &at, "not a text: %s; write the file as UTF-8", problem);
     }
-    at = at_mark(&parser->problem_mark);
+    at = at_mark(b, &parser->problem_mark);
     if (parser->context == NULL)
         return frd_yaml_fail(b->doc, &at, "not YAML: %s%s", problem, advice(b, parser->problem_mark.line));
     return frd_yaml_fail(b->doc, &at, "not YAML: %s, %s that began in line %d%s", problem, parser->context,
@@ -144,7 +146,7 @@ static int check_text(const builder *b, const yaml_event_t *event)
 {
     const unsigned char *text = event->data.scalar.value;
     const size_t len = event->data.scalar.length;
-    const frd_yaml_node at = at_mark(&event->start_mark);
+    const frd_yaml_node at = at_mark(b, &event->start_mark);
 
     if (len > FRD_YAML_SCALAR_MAX)
         return frd_yaml_fail(b->doc, &at, "a text of %zu bytes; at most %d are allowed", len,
@@ -160,7 +162,7 @@ static int check_text(const builder *b, const yaml_event_t *event)
 static int take_key(builder *b, const yaml_event_t *event)
 {
     const frd_yaml_node *map = b->open[b->depth - 1];
-    frd_yaml_node at = at_mark(&event->start_mark);
+    frd_yaml_node at = at_mark(b, &event->start_mark);
 
     if (event->type != YAML_SCALAR_EVENT)
         return frd_yaml_fail(b->doc, &at, "a key that is no text; write `key: value`");
@@ -206,7 +208,7 @@ static void hang(builder *b, frd_yaml_node *node)
 
 static int take_value(builder *b, const yaml_event_t *event)
 {
-    frd_yaml_node at = at_mark(&event->start_mark), *node;
+    frd_yaml_node at = at_mark(b, &event->start_mark), *node;
 
     if (b->doc->nodes++ >= FRD_YAML_NODES_MAX)
         return frd_yaml_fail(b->doc, &at, "more than %d values in one file", FRD_YAML_NODES_MAX);
@@ -264,7 +266,7 @@ static const char *foreign(const yaml_event_t *event)
 static int take(builder *b, const yaml_event_t *event)
 {
     const char *what = foreign(event);
-    frd_yaml_node at = at_mark(&event->start_mark);
+    frd_yaml_node at = at_mark(b, &event->start_mark);
 
     if (what != NULL)
         return frd_yaml_fail(b->doc, &at, "%s; this file may not have any: spell the value out", what);
@@ -297,6 +299,8 @@ int frd_yaml_parse(frd_yaml *doc, const char *path, const void *text, size_t byt
     int rc = FEDRDMA_OK;
 
     *doc = (frd_yaml){ .path = path, .story = story };
+    for (size_t i = 0; i < bytes; i++)
+        b.characters += (b.text[i] & 0xc0) != 0x80;
     if (yaml_parser_initialize(&parser) == 0)
         return frd_fail(story, FEDRDMA_ERR_NOMEM, "no memory to read %s", path);
     yaml_parser_set_input_string(&parser, b.text, bytes);
