@@ -30,6 +30,10 @@ static void good(const char *text)
     ck_assert_msg(parse(text) == FEDRDMA_OK, "%s in:\n%s", story.text, text);
 }
 
+#define V "version: 1\n"
+#define AB V "silos:\n  a: {gateways: {a1: 192.0.2.1:1}}\n  b: {gateways: {b1: 192.0.2.2:1}}\n"
+#define ABC AB "  c: {gateways: {c1: 192.0.2.3:1}}\n"
+
 /* ---- what a file says ----------------------------------------------------------------------------- */
 
 static const char whole[] = "version: 1\n"
@@ -128,8 +132,37 @@ START_TEST(caps_and_relays_are_answered)
     ck_assert(!frd_silos_may_relay(silos, 2, 0, 3));
     ck_assert(!frd_silos_may_relay(silos, 0, 2, 1)); /* doesn't relay */
     ck_assert(!frd_silos_may_relay(silos, 0, 2, 0)); /* an end */
+    ck_assert(!frd_silos_may_relay(silos, 1, 3, 3));
     for (int i = 0; i < 16; i++)
         ck_assert(i / 4 == i % 4 || frd_silos_reachable(silos, i / 4, i % 4));
+    forget();
+}
+END_TEST
+
+/* The pairs of detours are found among others, and only once. */
+START_TEST(detours_are_those_of_the_pair)
+{
+    good(ABC "  d: {gateways: {d1: h:1}}\n"
+             "policy: {avoid: [{between: [c, b], through: [a, d, a]}, {between: [a, d], through: b}, "
+             "{between: [b, c], through: a}]}\n");
+    ck_assert_uint_eq(silos->ndetours, 3);
+    for (int i = 0; i < 64; i++) {
+        const int from = i / 16, to = i / 4 % 4, via = i % 4;
+        const bool bc = from + to == 3 && from * to == 2, ad = from + to == 3 && from * to == 0;
+        if (from != to && via != from && via != to)
+            ck_assert_int_eq(frd_silos_may_relay(silos, from, to, via), !(bc || (ad && via == 1)));
+    }
+    forget();
+}
+END_TEST
+
+/* Along relays of falling number: a - d - c - b. */
+START_TEST(ways_lead_through_several_relays)
+{
+    good(ABC
+         "  d: {gateways: {d1: h:1}}\n"
+         "links: [{between: [a, b], talk: no}, {between: [a, c], talk: no}, {between: [d, b], talk: no}]\n");
+    ck_assert(frd_silos_reachable(silos, 0, 1) && frd_silos_reachable(silos, 1, 0));
     forget();
 }
 END_TEST
@@ -150,10 +183,6 @@ END_TEST
 
 /* ---- errors --------------------------------------------------------------------------------------- */
 
-#define V "version: 1\n"
-#define AB V "silos:\n  a: {gateways: {a1: 192.0.2.1:1}}\n  b: {gateways: {b1: 192.0.2.2:1}}\n"
-#define ABC AB "  c: {gateways: {c1: 192.0.2.3:1}}\n"
-
 static const struct {
     const char *text, *at, *says, *mend;
 } errors[] = {
@@ -171,6 +200,7 @@ static const struct {
     { V "silos:\n  \"a\\e[31m\":\n", "3:3", "control character", "leave it out" },
     { V "silos:\n  a: {hosts: [\"x\\0y\"]}\n", "3:15", "control character", "leave it out" },
     { V "silos:\n  a: {hosts: [\"x\\x85y\"]}\n", "3:15", "control character", "leave it out" },
+    { V "silos:\n  a: {hosts: [\"x\\x7fy\"]}\n", "3:15", "control character", "leave it out" },
     { V "silos: &x\n  a:\n", "2:8", "an anchor", "spell" },
     { V "silos:\n  a: {hosts: *x}\n", "3:14", "an alias", "spell" },
     { V "silos: !!map\n  a:\n", "2:8", "a tag", "spell" },
@@ -227,6 +257,7 @@ static const struct {
     { V "silos:\n  a:\n    ranks: [1, {2: 3}]\n", "4:16", "is no list", "0-3,8" },
     { V "silos:\n  a: {ranks: 0-3}\n  b:\n    ranks: 2-5\n", "5:12",
       "rank 2 is in silo \"b\" and, in line 3, in silo \"a\"", "one silo" },
+    { V "silos:\n  a: {ranks: 0-3}\n  b:\n    ranks: 3-5\n", "5:12", "rank 3 is in silo \"b\"", "one silo" },
     { V "silos:\n  b: {ranks: 2-5}\n  a: {ranks: 0-3}\n", "4:14", "rank 2 is in silo \"a\"", "one silo" },
     /* gateways */
     { V "silos:\n  a:\n    gateways: g1\n", "4:15", "gateways must be a map", "7100" },
@@ -424,6 +455,7 @@ START_TEST(long_ways_are_found_in_time)
             fprintf(out, "- {between: [s%d,s%d], talk: no}\n", i, j);
     fclose(out);
     ck_assert_msg(frd_silos_parse("t.yaml", text, bytes, &story, &silos) == FEDRDMA_OK, "%s", story.text);
+    ck_assert(frd_silos_reachable(silos, FRD_SILOS_MAX - 1, 0)); /* the other way round, too */
     forget();
     free(text);
 }
@@ -542,9 +574,10 @@ static void generate(FILE *out)
                 fprintf(out, "  - {between: [silo-%d, silo-%d], talk: no}\n", b, a);
                 continue;
             }
-            if (kind < 3 && in[a])
+            const int dialed = in[b] && (kind == 2 || !in[a]) ? b : a;
+            if (kind < 3 && in[dialed])
                 fprintf(out, "  - {between: [silo-%d, silo-%d], dial: silo-%d->silo-%d, rtt: %u.%ums}\n", a,
-                        b, b, a, 1 + below(300), below(1000));
+                        b, a + b - dialed, dialed, 1 + below(300), below(1000));
             if (kind > 2 && below(2))
                 fprintf(out, "  - {between: [silo-%d, silo-%d], loss: %u.%04u%%, rate: %uk}\n", a, b,
                         below(99), 1 + below(9999), 1 + below(1000));
@@ -684,6 +717,8 @@ int main(void)
     tcase_add_test(says, a_whole_file_is_read);
     tcase_add_test(says, links_go_into_the_matrix);
     tcase_add_test(says, caps_and_relays_are_answered);
+    tcase_add_test(says, detours_are_those_of_the_pair);
+    tcase_add_test(says, ways_lead_through_several_relays);
     tcase_add_test(says, one_silo_needs_nothing);
     tcase_add_test(says, a_table_is_printed);
     tcase_add_loop_test(bad, errors_are_told_with_line_and_column, 0, sizeof errors / sizeof errors[0]);
