@@ -91,6 +91,8 @@ const char *fedrdma_version(void);
  *                  Two jobs of one size that share it are told apart by the option job alone: without names,
  *                  ranks of one can end up in the other
  *   silo, node     names of this rank's silo and node; default one silo, and the host's identity
+ *   topology       path of the topology file (fedrdma-topology(5)): silos, gateways, links; the same on all
+ *                  ranks. With it the silo may be left out: it is found by host or rank
  *   timeout        how long a collective may make no progress at all, e.g. 30s, 5m
  *   check          1: ranks compare the arguments of every collective first (slow, for debugging)
  *   threads        single or multiple */

@@ -14,6 +14,7 @@
 #include "collectives/coll.h"
 #include "net/ucx_version.h"
 #include "reduce/reduce.h"
+#include "topo/silos.h"
 #include "topo/topo.h"
 
 #ifdef __clang__
@@ -33,12 +34,13 @@ static const char help[] =
     "  --counters       every counter (fedrdma_counter) and its meaning\n"
     "  --errors         every error code: name, value, text\n"
     "  --devices        network interfaces and verbs ports, with their locality\n"
+    "  --topology FILE  checks a topology file and shows what it says: silos, gateways, links, policy\n"
     "  -h, --help       this text\n"
     "  -V, --version    the version\n"
     "\n"
     "FEDRDMA_ALGO is minded by --algorithms; without it the built-in rules are shown.\n";
 
-enum { OPT_OPTIONS = 1, OPT_ALGORITHMS, OPT_RANKS, OPT_COUNTERS, OPT_ERRORS, OPT_DEVICES };
+enum { OPT_OPTIONS = 1, OPT_ALGORITHMS, OPT_RANKS, OPT_COUNTERS, OPT_ERRORS, OPT_DEVICES, OPT_TOPOLOGY };
 
 static const struct option longs[] = {
     { "options", no_argument, NULL, OPT_OPTIONS },
@@ -47,6 +49,7 @@ static const struct option longs[] = {
     { "counters", no_argument, NULL, OPT_COUNTERS },
     { "errors", no_argument, NULL, OPT_ERRORS },
     { "devices", no_argument, NULL, OPT_DEVICES },
+    { "topology", required_argument, NULL, OPT_TOPOLOGY },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     { NULL, 0, NULL, 0 },
@@ -331,6 +334,18 @@ static int print_devices(void)
     return rc == FEDRDMA_OK ? EXIT_SUCCESS : complain(&story);
 }
 
+static int print_topology(const char *path)
+{
+    frd_story story = { 0 };
+    frd_silos *silos = NULL;
+
+    if (frd_silos_load(path, &story, &silos) != FEDRDMA_OK)
+        return complain(&story);
+    frd_silos_print(silos, stdout);
+    frd_silos_destroy(silos);
+    return EXIT_SUCCESS;
+}
+
 static void print_library(void)
 {
     static const char *const isas[] = { "scalar", "avx2", "avx512", "neon" };
@@ -412,7 +427,7 @@ static int usage(const char *why, const char *what)
     return 2;
 }
 
-/* By option; --algorithms has an argument of its own. */
+/* By option; --algorithms and --topology have arguments of their own. */
 static int (*const lists[])(void) = { [0] = print_summary,
                                       [OPT_OPTIONS] = print_options,
                                       [OPT_COUNTERS] = print_counters,
@@ -422,6 +437,7 @@ static int (*const lists[])(void) = { [0] = print_summary,
 int main(int argc, char **argv)
 {
     int what = 0, ranks = 0, c;
+    const char *file = NULL;
 
     while ((c = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
         switch (c) {
@@ -441,11 +457,14 @@ int main(int argc, char **argv)
             if (what != 0 && what != c)
                 return usage("one kind of list at a time", "");
             what = c;
+            file = optarg;
         }
     }
     if (optind < argc)
         return usage("unexpected argument ", argv[optind]);
     if (ranks != 0 && what != OPT_ALGORITHMS)
         return usage("--ranks goes with --algorithms", "");
+    if (what == OPT_TOPOLOGY)
+        return print_topology(file);
     return what == OPT_ALGORITHMS ? print_selection(ranks) : lists[what]();
 }

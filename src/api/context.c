@@ -7,11 +7,13 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/comm.h"
 #include "api/options.h"
 #include "api/request.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "topo/topo.h"
 
 /* With threads=multiple a thread that sleeps for events must let others in again soon. */
@@ -102,24 +104,35 @@ static int name_place(const fedrdma_context *ctx, frd_place *place, frd_story *s
     return FEDRDMA_OK;
 }
 
-/* FNV-1a */
-static uint64_t hash_text(const char *text)
+static void fill_rules(const fedrdma_context *ctx, frd_place *place)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    const frd_conf *conf = &ctx->conf;
+    const size_t path = strlen(conf->topology), shown = sizeof(place->topology) - 1;
 
-    while (*text != '\0')
-        h = (h ^ (unsigned char)*text++) * UINT64_C(0x100000001b3);
-    return h;
-}
-
-static void fill_rules(const frd_conf *conf, frd_place *place)
-{
+    snprintf(place->topology, sizeof(place->topology), "%s", conf->topology + (path > shown ? path - shown : 0));
+    place->topology_hash = ctx->silos != NULL ? ctx->silos->hash : 0;
     snprintf(place->version, sizeof(place->version), "%s", fedrdma_version());
     snprintf(place->algo, sizeof(place->algo), "%s", conf->algo);
-    place->algo_hash = hash_text(conf->algo);
+    place->algo_hash = frd_hash_text(FRD_HASH_START, conf->algo);
     place->fragment = conf->fragment;
     place->gateways = (uint64_t)(int64_t)conf->gateways;
     place->check = conf->check;
+}
+
+static int check_topology(const frd_place *zero, const frd_place *mine, int rank, frd_story *story)
+{
+    const bool mine_has = mine->topology[0] != '\0', zero_has = zero->topology[0] != '\0';
+
+    if (zero->topology_hash == mine->topology_hash)
+        return FEDRDMA_OK;
+    if (!mine_has || !zero_has)
+        return frd_fail(story, FEDRDMA_ERR_MISMATCH,
+                        "rank %d has FEDRDMA_TOPOLOGY='%s', rank %d has none; give all ranks the same file",
+                        mine_has ? rank : 0, mine_has ? mine->topology : zero->topology, mine_has ? 0 : rank);
+    return frd_fail(story, FEDRDMA_ERR_MISMATCH,
+                    "the topology file of rank %d (%s) says something else than that of rank 0 (%s); give all ranks "
+                    "the same file",
+                    rank, mine->topology, zero->topology);
 }
 
 /* Ranks of different organisations have different administrators: what decides the messages of a call is compared
@@ -143,7 +156,7 @@ static int check_rules(const frd_place *zero, const frd_place *mine, int rank, f
     if (zero->check != mine->check)
         return frd_fail(story, rc, "rank %d has FEDRDMA_CHECK=%d, rank 0 %d; set the same on all ranks", rank,
                         (int)mine->check, (int)zero->check);
-    return FEDRDMA_OK;
+    return check_topology(zero, mine, rank, story);
 }
 
 static int exchange_places(fedrdma_context *ctx, frd_boot *boot, frd_story *story)
@@ -151,7 +164,7 @@ static int exchange_places(fedrdma_context *ctx, frd_boot *boot, frd_story *stor
     frd_place mine = { 0 };
 
     int rc = name_place(ctx, &mine, story);
-    fill_rules(&ctx->conf, &mine);
+    fill_rules(ctx, &mine);
     if (rc == FEDRDMA_OK)
         rc = frd_boot_allgather(boot, &mine, ctx->places, sizeof(mine), story);
     for (int i = 0; rc == FEDRDMA_OK && i < ctx->conf.size; i++) {
@@ -160,6 +173,7 @@ static int exchange_places(fedrdma_context *ctx, frd_boot *boot, frd_story *stor
         place->node[sizeof(place->node) - 1] = '\0';
         place->version[sizeof(place->version) - 1] = '\0';
         place->algo[sizeof(place->algo) - 1] = '\0';
+        place->topology[sizeof(place->topology) - 1] = '\0';
         rc = check_rules(&ctx->places[0], place, i, story);
     }
     return rc;
@@ -228,11 +242,33 @@ static int make_world(fedrdma_context *ctx, frd_boot *boot, frd_story *story)
     return rc;
 }
 
+/* Reads the topology file, if there is one, and the rank's silo from it. */
+static int read_topology(fedrdma_context *ctx, frd_story *story)
+{
+    frd_conf *conf = &ctx->conf;
+    char hostname[256];
+    int silo;
+
+    if (conf->topology[0] == '\0')
+        return FEDRDMA_OK;
+    int rc = frd_silos_load(conf->topology, story, &ctx->silos);
+    if (rc != FEDRDMA_OK)
+        return rc;
+    if (gethostname(hostname, sizeof(hostname)) != 0)
+        hostname[0] = '\0';
+    hostname[sizeof(hostname) - 1] = '\0';
+    const frd_silos_who who = { conf->silo, conf->node, hostname, conf->rank };
+    rc = frd_silos_place(ctx->silos, conf->topology, &who, story, &silo);
+    return rc == FEDRDMA_OK ? frd_conf_set(conf, "silo", ctx->silos->silo[silo].name, "topology file", story) : rc;
+}
+
 static int join(fedrdma_context *ctx, const fedrdma_options *options, frd_story *story)
 {
     frd_boot *boot = NULL;
 
     int rc = frd_rules_parse(ctx->conf.algo, story, &ctx->rules);
+    if (rc == FEDRDMA_OK)
+        rc = read_topology(ctx, story);
     if (rc == FEDRDMA_OK)
         rc = frd_engine_create(&ctx->conf, &ctx->log, &ctx->stat, &ctx->engine);
     ctx->places = frd_calloc((size_t)ctx->conf.size, sizeof(*ctx->places));
@@ -273,6 +309,7 @@ static void destroy(fedrdma_context *ctx)
     }
     frd_engine_destroy(ctx->engine);
     frd_rules_destroy(ctx->rules);
+    frd_silos_destroy(ctx->silos);
     for (size_t i = 0; i < ctx->nops; i++)
         frd_free(ctx->ops[i]);
     frd_free(ctx->ops);

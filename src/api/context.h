@@ -9,10 +9,12 @@
 #include "boot/boot.h"
 #include "collectives/coll.h"
 #include "run/engine.h"
+#include "topo/silos.h"
 
 struct frd_comm;
 
 #define FRD_NAME_MAX 64      /* longest silo or node name, with its NUL */
+#define FRD_PATH_TEXT_MAX 64 /* of the option topology, the same */
 #define FRD_ALGO_TEXT_MAX 64 /* of the option algo, shown when ranks differ */
 
 typedef struct frd_user_op {
@@ -39,6 +41,8 @@ typedef struct frd_place {
     char version[16];
     char algo[FRD_ALGO_TEXT_MAX]; /* the option, cut; algo_hash is of all of it */
     uint64_t algo_hash, fragment, gateways, check;
+    char topology[FRD_PATH_TEXT_MAX]; /* the option, its end; "": none */
+    uint64_t topology_hash;           /* of what the file says */
 } frd_place;
 
 struct fedrdma_context {
@@ -46,6 +50,7 @@ struct fedrdma_context {
     frd_log log;
     frd_stat stat;
     frd_rules *rules;
+    frd_silos *silos; /* of the topology file; NULL: none. Its links are measured by the transport between silos */
     frd_engine *engine;
     frd_fabric *fabric;
     frd_place *places; /* by world rank */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/near.h"
 #include "base/value.h"
 
 #define NAME_MAX_BYTES 63 /* of job, silo and node: they travel in fixed fields */
@@ -248,52 +249,13 @@ static size_t rule_find(const char *name)
 
 /* ---- names that are near ---- */
 
-#define NEAR_NAME_MAX 32 /* longer names are not compared; the longest option has 17 bytes */
-
-static unsigned min3(unsigned a, unsigned b, unsigned c)
-{
-    const unsigned ab = a < b ? a : b;
-    return ab < c ? ab : c;
-}
-
-/* Levenshtein's distance, one row of the table at a time; `b` is at most NEAR_NAME_MAX long. */
-static unsigned distance(const char *a, const char *b)
-{
-    unsigned row[NEAR_NAME_MAX + 1];
-    const size_t n = strlen(b);
-
-    for (size_t j = 0; j <= n; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 0; a[i] != '\0'; i++) {
-        unsigned diagonal = row[0]++;
-
-        for (size_t j = 0; j < n; j++) {
-            const unsigned change = diagonal + (tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]));
-
-            diagonal = row[j + 1];
-            row[j + 1] = min3(change, row[j] + 1, row[j + 1] + 1);
-        }
-    }
-    return row[n];
-}
+#define NAME(kind, name, value, text) #name,
+static const char *const names[] = { FRD_CONF_TABLE(NAME) };
+#undef NAME
 
 const char *frd_conf_nearest(const char *name)
 {
-    const char *best = NULL;
-    unsigned best_distance = 0;
-
-    if (strlen(name) > NEAR_NAME_MAX)
-        return NULL;
-    for (size_t i = 0; i < OPTIONS; i++) {
-        const unsigned d = distance(name, options[i].name);
-
-        /* More than a third of the name wrong is another name. */
-        if (d <= 1 + strlen(options[i].name) / 3 && (best == NULL || d < best_distance)) {
-            best = options[i].name;
-            best_distance = d;
-        }
-    }
-    return best;
+    return frd_nearest(name, names, OPTIONS);
 }
 
 /* ---- setting ---- */
@@ -399,16 +361,16 @@ static void upper(char *text)
 }
 
 /* "FEDRDMA_RANK" of "rank". */
-static void variable_name(char variable[PREFIX_LEN + NEAR_NAME_MAX + 1], const char *name)
+static void variable_name(char variable[PREFIX_LEN + FRD_NEAR_MAX + 1], const char *name)
 {
-    snprintf(variable, PREFIX_LEN + NEAR_NAME_MAX + 1, "%s%s", PREFIX, name);
+    snprintf(variable, PREFIX_LEN + FRD_NEAR_MAX + 1, "%s%s", PREFIX, name);
     upper(variable);
 }
 
 /* `entry` is NAME=value of an unknown variable. */
 static void warn_unknown(const char *entry, const frd_log *log)
 {
-    char name[NEAR_NAME_MAX + 1], variable[PREFIX_LEN + NEAR_NAME_MAX + 1] = "";
+    char name[FRD_NEAR_MAX + 1], variable[PREFIX_LEN + FRD_NEAR_MAX + 1] = "";
     const int shown = (int)strcspn(entry, "=");
     const char *near;
 
@@ -425,7 +387,7 @@ static void warn_unknown(const char *entry, const frd_log *log)
 
 static bool is_option_variable(const char *entry)
 {
-    char variable[PREFIX_LEN + NEAR_NAME_MAX + 1];
+    char variable[PREFIX_LEN + FRD_NEAR_MAX + 1];
     const size_t len = strcspn(entry, "=");
 
     for (size_t i = 0; i < OPTIONS; i++) {
@@ -438,7 +400,7 @@ static bool is_option_variable(const char *entry)
 
 int frd_conf_environment(frd_conf *conf, const frd_log *log, frd_story *story)
 {
-    char variable[PREFIX_LEN + NEAR_NAME_MAX + 1], source[sizeof variable + 32];
+    char variable[PREFIX_LEN + FRD_NEAR_MAX + 1], source[sizeof variable + 32];
 
     for (size_t i = 0; i < OPTIONS; i++) {
         const char *value;

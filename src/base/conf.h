@@ -21,7 +21,10 @@
     X(TEXT, rendezvous_server, "auto", "who listens there: auto (rank 0), or launcher") \
     X(TEXT, job, "", \
       "name of the job; ranks of another are refused at the rendezvous, where jobs without one can mix") \
-    X(TEXT, silo, "", "name of this rank's silo; empty: all such ranks form one silo") \
+    X(TEXT, silo, "", \
+      "name of this rank's silo; empty: by the topology file; without one all such ranks form one silo") \
+    X(TEXT, topology, "", \
+      "path of the topology file, the same on all ranks; see fedrdma-topology(5); empty: none") \
     X(TEXT, node, "", "name of this rank's node; empty: the host's own identity") \
     X(TEXT, transports, "shm,ucx", "transports that may be used: shm, ucx, loop (ranks in one process)") \
     X(TEXT, algo, "", "algorithms by size, e.g. allreduce:0-4k:recdbl,4k-:ring;broadcast:0-:binomial") \

@@ -74,8 +74,7 @@ const char *frd_value_size(const char *text, size_t *out)
     return NULL;
 }
 
-/* ".25" at *text of a unit of `factor` ns. Each digit is a tenth of the one before; what is below a
- * nanosecond must be zero. */
+/* ".25" of a unit of `factor`. Each digit is a tenth of the one before; what is below 1 must be zero. */
 static const char *parse_fraction(const char *digits, size_t n, uint64_t factor, uint64_t *out)
 {
     uint64_t sum = 0;
@@ -92,15 +91,9 @@ static const char *parse_fraction(const char *digits, size_t n, uint64_t factor,
     return NULL;
 }
 
-const char *frd_value_time_ns(const char *text, uint64_t *out)
+/* A number, maybe with digits behind a point, and a unit of `units`. */
+static const char *parse_with_unit(const char *text, const unit *units, uint64_t *out)
 {
-    static const unit units[] = { { "ns", 1 },
-                                  { "us", 1000 },
-                                  { "ms", 1000000 },
-                                  { "s", 1000000000 },
-                                  { "m", UINT64_C(60) * 1000000000 },
-                                  { "h", UINT64_C(3600) * 1000000000 },
-                                  { NULL, 0 } };
     const char *wrong, *fraction = "";
     uint64_t n, part = 0;
     size_t digits = 0;
@@ -126,10 +119,57 @@ const char *frd_value_time_ns(const char *text, uint64_t *out)
         return wrong;
     if (__builtin_mul_overflow(n, found->factor, &n) || __builtin_add_overflow(n, part, &n))
         return "is too large";
-    if (n > INT64_MAX) /* so that now + n can't wrap */
+    if (n > INT64_MAX) /* so that sums of two can't wrap, as in now + n */
         return "is too large";
     *out = n;
     return NULL;
+}
+
+const char *frd_value_time_ns(const char *text, uint64_t *out)
+{
+    static const unit units[] = { { "ns", 1 },
+                                  { "us", 1000 },
+                                  { "ms", 1000000 },
+                                  { "s", 1000000000 },
+                                  { "m", UINT64_C(60) * 1000000000 },
+                                  { "h", UINT64_C(3600) * 1000000000 },
+                                  { NULL, 0 } };
+
+    return parse_with_unit(text, units, out);
+}
+
+/* A byte rate, "30MB/s", is told apart from other mistakes: it is off by 8. */
+const char *frd_value_rate_bps(const char *text, uint64_t *out)
+{
+    static const unit units[] = { { "bit/s", 1 },
+                                  { "k", 1000 },
+                                  { "K", 1000 },
+                                  { "kbit/s", 1000 },
+                                  { "M", 1000000 },
+                                  { "Mbit/s", 1000000 },
+                                  { "G", 1000000000 },
+                                  { "Gbit/s", 1000000000 },
+                                  { "T", UINT64_C(1000000000000) },
+                                  { "Tbit/s", UINT64_C(1000000000000) },
+                                  { NULL, 0 } };
+    const size_t len = strlen(text);
+
+    if (len > 0 && (text[len - 1] == 'B' || (len > 3 && strcmp(text + len - 3, "B/s") == 0)))
+        return "is in bytes, not bits";
+    return parse_with_unit(text, units, out);
+}
+
+const char *frd_value_percent_ppm(const char *text, uint32_t *out)
+{
+    static const unit units[] = { { "%", 10000 }, { NULL, 0 } };
+    uint64_t ppm;
+    const char *wrong = parse_with_unit(text, units, &ppm);
+
+    if (wrong == NULL && ppm > 1000000)
+        wrong = "is more than all";
+    if (wrong == NULL)
+        *out = (uint32_t)ppm;
+    return wrong;
 }
 
 const char *frd_value_bool(const char *text, bool *out)

@@ -7,18 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "topo/sysfile.h"
 #include "topo/topo.h"
 
 enum { HASH_CHARS = 16 };
-
-/* FNV-1a (Fowler, Noll, Vo), 64 bits. */
-static uint64_t hash(uint64_t h, const char *text)
-{
-    for (; *text != '\0'; text++)
-        h = (h ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
-    return h;
-}
 
 void frd_topo_node_identity(char *out, size_t bytes)
 {
@@ -29,7 +22,7 @@ void frd_topo_node_identity(char *out, size_t bytes)
     name[sizeof name - 1] = '\0';
     frd_sysfile_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof boot_id);
 
-    const uint64_t h = hash(hash(UINT64_C(0xcbf29ce484222325), boot_id), name);
+    const uint64_t h = frd_hash_text(frd_hash_text(FRD_HASH_START, boot_id), name);
     const size_t longest = bytes < FRD_TOPO_IDENTITY_MAX ? bytes : FRD_TOPO_IDENTITY_MAX;
     const int cut = (int)(longest - HASH_CHARS - 2); /* '-' and NUL */
     snprintf(out, bytes, "%.*s-%016llx", cut, name, (unsigned long long)h);

@@ -13,6 +13,7 @@ BEGIN {
     # What may be included (or called) only by files that match.
     home["^<ucp/"] = "^src/(net/ucx|wan/[a-z_]*lane)[a-z_]*[.][ch]$"
     home["^<hwloc"] = "^src/topo/"
+    home["^<yaml[.]h"] = "^src/topo/yaml[.]c$"
     home["^<infiniband/"] = "^(src/topo/|tests/unit/test_verbs[.]c$)"
     home["^[<\"]mpi[.]h"] = "^(include/fedrdma_mpi[.]h|tools/mpi_shim[a-z_]*[.][ch]|(perf|tests|examples)/.*)$"
     home["^[<\"]fedrdma_mpi[.]h"] = "^(perf|tests|examples)/"

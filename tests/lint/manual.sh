@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# manual.sh - the manual page of each tool names the long options that its --help names, and no others.
+# manual.sh - the manual page of each tool names the long options that its --help names, and no others; the example of a
+# topology file is one.
 srcdir=${srcdir:-.}
 words() { sed 's/[\]//g' | grep -o -e '--[a-z][a-z-]*' | sort -u; }
 for tool in fedrdma-run fedrdma-info; do
@@ -15,3 +16,13 @@ for tool in fedrdma-run fedrdma-info; do
         exit 1
     }
 done
+
+# The example of fedrdma-topology(5) is a topology file.
+file=$(mktemp) || exit 99
+trap 'rm -f "$file"' EXIT
+sed -n '/^version: 1$/,/^\.fi$/{/^\.fi$/d;s/[\]//g;p;}' "$srcdir/docs/man/fedrdma-topology.5" >"$file"
+[ "$(wc -l <"$file")" -gt 20 ] || {
+    echo "fedrdma-topology(5) has no example"
+    exit 1
+}
+tools/fedrdma-info --topology "$file" >/dev/null

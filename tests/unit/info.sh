@@ -26,7 +26,7 @@ refuses() {
 }
 
 err=$(mktemp) || exit 99
-trap 'rm -f "$err"' EXIT
+trap 'rm -f "$err" "$err.out" "$err.yaml"' EXIT
 
 lists "" '^libfedrdma [0-9]*\.[0-9]*\.[0-9]*$'
 lists "" '^ *reductions  *\(scalar\|avx2\|avx512\|neon\) '
@@ -50,10 +50,23 @@ ok $? "--algorithms --ranks minds FEDRDMA_ALGO"
 FEDRDMA_ALGO='allreduce:0-:horse' "$info" --algorithms 2>&1 >/dev/null | grep -q horse
 ok $? "a bad FEDRDMA_ALGO is named"
 
+for example in "${srcdir:-.}"/examples/topologies/*.yaml; do
+    lists "--topology $example" '^From  *To  *Direct  *Dials  *Declared rate'
+done
+printf 'version: 1\nsilos:\n  a:\n  b:\n    relay: maybe\n' >"$err.yaml"
+"$info" --topology "$err.yaml" >"$err.out" 2>"$err"
+[ $? = 1 ] && [ ! -s "$err.out" ] && grep -q "^fedrdma-info: .*\.yaml:5:12: relay = \"maybe\" is neither yes nor no; give yes or no$" "$err"
+ok $? "a bad topology file is told with line and column, exit status 1"
+"$info" --topology /nonexistent/t.yaml >"$err.out" 2>"$err"
+[ $? = 1 ] && [ ! -s "$err.out" ] && grep -q "/nonexistent/t.yaml" "$err"
+ok $? "a missing topology file is named, exit status 1"
+
 refuses --horse
 refuses horse
 refuses --algorithms --ranks 0
 refuses --algorithms --ranks many
 refuses --ranks 3
+refuses --topology
+refuses --topology a --errors
 refuses --errors --options
 echo "1..$count"
