@@ -2,25 +2,50 @@
  * levels.c - who is in which silo, and who are the gateways. */
 #include "collectives/levels.h"
 
-/* Has a member of lower index, in the same silo, the same node? */
-static bool is_first_of_node(const frd_group *g, const frd_levels *l, int i)
+/* How many members of a silo may be gateways; some are named, or all may. */
+static int eligible(const frd_levels *l, int silo, const bool *named)
 {
-    for (int k = l->first[g->silo[i]]; l->member[k] < i; k++) {
-        if (g->node == NULL || g->node[l->member[k]] == g->node[i])
-            return false;
-    }
-    return true;
+    int n = 0;
+
+    for (int k = l->first[silo]; named != NULL && k < l->first[silo + 1]; k++)
+        n += named[l->member[k]] ? 1 : 0;
+    return n > 0 ? n : l->first[silo + 1] - l->first[silo];
 }
 
-/* Puts the silo's gateways into gate[0], gate[stride], ...: in a first pass one of each node, in a second the rest. */
-static void choose_gates(const frd_group *g, const frd_levels *l, int silo, int *gate)
+/* Has a gateway chosen before it the same node? */
+static bool shares_node(const frd_group *g, const frd_levels *l, const int *gate, int chosen, int i)
 {
+    for (int k = 0; k < chosen; k++) {
+        const int other = gate[k * l->nsilos + g->silo[i]];
+
+        if (other == i || g->node == NULL || g->node[other] == g->node[i])
+            return true;
+    }
+    return false;
+}
+
+static bool is_chosen(const frd_levels *l, const int *gate, int chosen, int silo, int i)
+{
+    for (int k = 0; k < chosen; k++) {
+        if (gate[k * l->nsilos + silo] == i)
+            return true;
+    }
+    return false;
+}
+
+/* In a first pass one of each node, in a second the rest. */
+static void choose_gates(const frd_group *g, const frd_levels *l, int silo, const bool *named, int *gate)
+{
+    const bool all = eligible(l, silo, named) == l->first[silo + 1] - l->first[silo];
     int n = 0;
 
     for (int pass = 0; pass < 2; pass++) {
         for (int k = l->first[silo]; k < l->first[silo + 1] && n < l->ngates; k++) {
-            if (is_first_of_node(g, l, l->member[k]) == (pass == 0))
-                gate[n++ * l->nsilos + silo] = l->member[k];
+            const int i = l->member[k];
+
+            if ((all || named[i]) &&
+                !(pass == 0 ? shares_node(g, l, gate, n, i) : is_chosen(l, gate, n, silo, i)))
+                gate[n++ * l->nsilos + silo] = i;
         }
     }
 }
@@ -33,7 +58,7 @@ size_t frd_levels_bytes(int size, int nsilos, int wanted)
     return sizeof(frd_levels) + (4 * n + silos + 1 + 2 * silos * (size_t)wanted) * sizeof(int);
 }
 
-void frd_levels_init(frd_levels *l, const frd_group *g, int nsilos, int wanted)
+void frd_levels_init(frd_levels *l, const frd_group *g, int nsilos, int wanted, const bool *named)
 {
     const int n = g->size, most = wanted < n ? wanted : n;
     int *const silo_of = (int *)(l + 1), *const place = silo_of + n, *const first = place + n;
@@ -62,10 +87,14 @@ void frd_levels_init(frd_levels *l, const frd_group *g, int nsilos, int wanted)
             member[end++] = i;
         }
         first[s + 1] = end;
-        l->ngates = end - first[s] < l->ngates ? end - first[s] : l->ngates;
+    }
+    for (int s = 0; s < nsilos; s++) {
+        const int may = eligible(l, s, named);
+
+        l->ngates = may < l->ngates ? may : l->ngates;
     }
     for (int s = 0; s < nsilos; s++)
-        choose_gates(g, l, s, gate);
+        choose_gates(g, l, s, named, gate);
     for (int i = 0; i < l->ngates * nsilos; i++)
         gate_peer[i] = g->peer[gate[i]];
 }

@@ -20,10 +20,10 @@ struct frd_levels {
 };
 
 /* Fills a block of frd_levels_bytes: arrays and all. `wanted` members of each silo are gateways, or as many as the
- * smallest silo has; first those of the lowest index on each node, then others. g->silo (and g->node, or NULL) count
- * from 0. */
+ * smallest silo has; first those of the lowest index on each node, then others. Where some members of a silo are
+ * `named` (by member; NULL: none are), the others are none. g->silo (and g->node, or NULL) count from 0. */
 size_t frd_levels_bytes(int size, int nsilos, int wanted);
-void frd_levels_init(frd_levels *l, const frd_group *g, int nsilos, int wanted);
+void frd_levels_init(frd_levels *l, const frd_group *g, int nsilos, int wanted, const bool *named);
 
 /* The members of our silo as a group; the silos' gateways of lane i, where rank means something at gateways only. */
 frd_group frd_inside(const frd_group *g);

@@ -84,6 +84,23 @@ frd_group frd_comm_group(const frd_comm *comm)
                         .levels = comm->levels };
 }
 
+/* The option; else as many as the topology file names everywhere; else one. */
+static int wanted_gateways(const fedrdma_context *ctx, const frd_comm *comm)
+{
+    const frd_silos *const silos = ctx->silos;
+    size_t least = 0;
+
+    if (ctx->conf.gateways > 0)
+        return ctx->conf.gateways;
+    for (int i = 0; silos != NULL && i < comm->channel.size; i++) {
+        const int silo = frd_silos_find(silos, comm->silo_by_rank[i]);
+
+        if (silo >= 0 && (least == 0 || silos->silo[silo].ngateways < least))
+            least = silos->silo[silo].ngateways;
+    }
+    return least > 0 ? (int)least : 1;
+}
+
 int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int size, int rank,
                     frd_comm **out)
 {
@@ -119,11 +136,19 @@ int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int siz
     if (comm->nsilos > 1) {
         const frd_group group = frd_comm_group(comm);
 
-        frd_levels *const levels = frd_calloc(1, frd_levels_bytes(size, comm->nsilos, ctx->conf.gateways));
-        if (levels == NULL)
-            goto fail;
-        frd_levels_init(levels, &group, comm->nsilos, ctx->conf.gateways);
+        const int wanted = wanted_gateways(ctx, comm);
+        frd_levels *const levels = frd_calloc(1, frd_levels_bytes(size, comm->nsilos, wanted));
+        bool *const named = frd_calloc(n, sizeof(*named));
+
         comm->levels = levels;
+        if (levels == NULL || named == NULL) {
+            frd_free(named);
+            goto fail;
+        }
+        for (int i = 0; i < size; i++)
+            named[i] = ctx->places[world[i]].is_gateway != 0;
+        frd_levels_init(levels, &group, comm->nsilos, wanted, named);
+        frd_free(named);
     }
     comm->handle->magic = FRD_HANDLE_LIVE;
     comm->handle->comm = comm;

@@ -91,8 +91,9 @@ static int name_place(const fedrdma_context *ctx, frd_place *place, frd_story *s
 {
     const frd_conf *conf = &ctx->conf;
 
-    if (conf->gateways < 1)
-        return frd_fail(story, FEDRDMA_ERR_INVALID, "FEDRDMA_GATEWAYS=%d: a silo needs at least 1", conf->gateways);
+    if (conf->gateways < 0)
+        return frd_fail(story, FEDRDMA_ERR_INVALID,
+                        "FEDRDMA_GATEWAYS=%d: ranks of a silo; 0 lets the topology file say", conf->gateways);
     if (strlen(conf->silo) >= FRD_NAME_MAX || strlen(conf->node) >= FRD_NAME_MAX)
         return frd_fail(story, FEDRDMA_ERR_INVALID,
                         "FEDRDMA_SILO or FEDRDMA_NODE is longer than %d characters", FRD_NAME_MAX - 1);
@@ -111,6 +112,7 @@ static void fill_rules(const fedrdma_context *ctx, frd_place *place)
 
     snprintf(place->topology, sizeof(place->topology), "%s", conf->topology + (path > shown ? path - shown : 0));
     place->topology_hash = ctx->silos != NULL ? ctx->silos->hash : 0;
+    place->is_gateway = ctx->gateway != NULL ? 1 : 0;
     snprintf(place->version, sizeof(place->version), "%s", fedrdma_version());
     snprintf(place->algo, sizeof(place->algo), "%s", conf->algo);
     place->algo_hash = frd_hash_text(FRD_HASH_START, conf->algo);
@@ -259,7 +261,10 @@ static int read_topology(fedrdma_context *ctx, frd_story *story)
     hostname[sizeof(hostname) - 1] = '\0';
     const frd_silos_who who = { conf->silo, conf->node, hostname, conf->rank };
     rc = frd_silos_place(ctx->silos, conf->topology, &who, story, &silo);
-    return rc == FEDRDMA_OK ? frd_conf_set(conf, "silo", ctx->silos->silo[silo].name, "topology file", story) : rc;
+    if (rc != FEDRDMA_OK)
+        return rc;
+    ctx->gateway = frd_silos_gateway(ctx->silos, silo, &who);
+    return frd_conf_set(conf, "silo", ctx->silos->silo[silo].name, "topology file", story);
 }
 
 static int join(fedrdma_context *ctx, const fedrdma_options *options, frd_story *story)

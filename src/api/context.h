@@ -43,6 +43,7 @@ typedef struct frd_place {
     uint64_t algo_hash, fragment, gateways, check;
     char topology[FRD_PATH_TEXT_MAX]; /* the option, its end; "": none */
     uint64_t topology_hash;           /* of what the file says */
+    uint64_t is_gateway;              /* its node is named as a gateway there */
 } frd_place;
 
 struct fedrdma_context {
@@ -51,6 +52,7 @@ struct fedrdma_context {
     frd_stat stat;
     frd_rules *rules;
     frd_silos *silos; /* of the topology file; NULL: none. Its links are measured by the transport between silos */
+    const frd_silo_gateway *gateway; /* what it says of this rank's node; NULL: nothing */
     frd_engine *engine;
     frd_fabric *fabric;
     frd_place *places; /* by world rank */

@@ -48,8 +48,8 @@
     X(TEXT, ucx_large, "auto", "large messages over UCX: auto, rendezvous (UCX's) or pieces (best on TCP)") \
     X(SIZE, shm_ring, "64k", "bytes of the message ring between two ranks of a node") \
     X(BOOL, shm_direct, "1", "read large messages straight from the sender (process_vm_readv) if allowed") \
-    X(INT, gateways, "1", \
-      "ranks of each silo through which its data goes to others and comes from them, side by side") \
+    X(INT, gateways, "0", \
+      "ranks of each silo through which its data goes to others, side by side; 0: as the topology file says, or 1") \
     X(SIZE, node_ring, "0", \
       "bytes of the ring in which a rank passes collectives' data to its node; 0: twice the core's cache") \
     X(INT, loop_seed, "0", "loop transport: seed of its random delivery order; 0: in order")

@@ -181,15 +181,26 @@ int frd_silos_find(const frd_silos *silos, const char *name)
     return -1;
 }
 
+/* Is that the first `len` characters of host? */
+static bool is_host(const char *named, const char *host, size_t len)
+{
+    return strncasecmp(named, host, len) == 0 && named[len] == '\0';
+}
+
+static const frd_silo_gateway *gateway_on(const frd_silo *silo, const char *host, size_t len)
+{
+    for (size_t i = 0; i < silo->ngateways; i++)
+        if (is_host(silo->gateways[i].host, host, len))
+            return &silo->gateways[i];
+    return NULL;
+}
+
 static bool has_host(const frd_silo *silo, const char *host, size_t len)
 {
     for (size_t i = 0; i < silo->nhosts; i++)
-        if (strncasecmp(silo->hosts[i], host, len) == 0 && silo->hosts[i][len] == '\0')
+        if (is_host(silo->hosts[i], host, len))
             return true;
-    for (size_t i = 0; i < silo->ngateways; i++)
-        if (strncasecmp(silo->gateways[i].host, host, len) == 0 && silo->gateways[i].host[len] == '\0')
-            return true;
-    return false;
+    return gateway_on(silo, host, len) != NULL;
 }
 
 int frd_silos_find_host(const frd_silos *silos, const char *host)
@@ -203,6 +214,15 @@ int frd_silos_find_host(const frd_silos *silos, const char *host)
         if (has_host(&silos->silo[i], host, part))
             return i;
     return -1;
+}
+
+const frd_silo_gateway *frd_silos_gateway(const frd_silos *silos, int silo, const frd_silos_who *who)
+{
+    const char *const host = who->node[0] != '\0' ? who->node : who->hostname;
+    const frd_silo_gateway *const found = gateway_on(&silos->silo[silo], host, strlen(host));
+    const size_t part = strcspn(host, ".");
+
+    return found != NULL || part == 0 ? found : gateway_on(&silos->silo[silo], host, part);
 }
 
 int frd_silos_find_rank(const frd_silos *silos, int rank)

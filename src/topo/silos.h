@@ -111,6 +111,9 @@ typedef struct frd_silos_who {
 int frd_silos_place(const frd_silos *silos, const char *path, const frd_silos_who *who, frd_story *story,
                     int *silo);
 
+/* The silo's gateway that is the rank's node (the option, else the host's name), or NULL. */
+const frd_silo_gateway *frd_silos_gateway(const frd_silos *silos, int silo, const frd_silos_who *who);
+
 /* ---- what links carry ------------------------------------------------------------------------------ */
 
 /* The least of the link's, the sender's egress and the receiver's ingress cap; 0: none. */

@@ -78,6 +78,7 @@ static void draw_silos(adv_case *c, adv_rng *rng)
             number[drawn] = c->nsilos++;
         c->silo[i] = number[drawn];
         c->node[i] = adv_below(rng, 3);
+        c->named[i] = adv_below(rng, 3) == 0;
     }
     c->gates = 1 + adv_below(rng, 3);
 }
