@@ -25,18 +25,21 @@ enum {
     READS = 64,       /* of one port before the clock and the others have their turn */
     DELIVERIES = 256, /* before ports have theirs */
     CLOCK_EVERY = 16, /* packets for one look at the clock */
-    PRIORITY = 20
+    PRIORITY = 20,
+    IDLE_NS = 1000000000,
+    TRAFFIC_NS = 200000000, /* after a packet, for so long */
+    ALERT_NS = 1000000      /* it wakes up this often */
 };
 
 static const char HELP[] =
     "Usage: wanem plan FILE [--set COMMAND]...\n"
-    "       wanem run FILE --socket PATH [--set COMMAND]... --node PID[:VETH]...\n"
+    "       wanem run FILE --socket PATH [--set COMMAND]... --port PID[:VETH]...\n"
     "       wanem control PATH COMMAND\n"
     "\n"
     "Emulates a wide-area network between network namespaces. fedrdma-lab calls it; see docs/lab.md.\n"
     "\n"
     "  plan     checks a topology file and lists what it asks for: silos, nodes with addresses, mtu\n"
-    "  run      emulates it; --node gives for each node in order a process in its network namespace, where\n"
+    "  run      emulates it; --port gives for each silo in order a process in its network namespace, where\n"
     "           a TUN device wan0 is made, or with VETH the near end of a veth pair here; prints \"ready\"\n"
     "  control  sends a command to a running emulator: link, silo, seed, late, at, forget, stat, health, "
     "zero\n"
@@ -46,8 +49,8 @@ static const char HELP[] =
 
 typedef struct options {
     const char *socket;
-    const char *set[64], *node[WANEM_NODES];
-    int sets, nodes;
+    const char *set[64], *port[WANEM_SILOS];
+    int sets, ports;
 } options;
 
 static volatile sig_atomic_t stopped;
@@ -62,7 +65,7 @@ static bool parse(options *o, int argc, char **argv)
 {
     static const struct option longs[] = { { "socket", required_argument, NULL, 's' },
                                            { "set", required_argument, NULL, 'c' },
-                                           { "node", required_argument, NULL, 'n' },
+                                           { "port", required_argument, NULL, 'p' },
                                            { NULL, 0, NULL, 0 } };
     int option;
 
@@ -71,8 +74,8 @@ static bool parse(options *o, int argc, char **argv)
             o->socket = optarg;
         else if (option == 'c' && o->sets < 64)
             o->set[o->sets++] = optarg;
-        else if (option == 'n' && o->nodes < WANEM_NODES)
-            o->node[o->nodes++] = optarg;
+        else if (option == 'p' && o->ports < WANEM_SILOS)
+            o->port[o->ports++] = optarg;
         else
             return false;
     }
@@ -92,23 +95,24 @@ static bool load(wanem_net *net, const char *file, const options *o)
             return false;
         }
     }
-    wanem_net_place_nodes(net);
     return true;
 }
 
 static void print_plan(const wanem_net *net)
 {
     printf("mtu %d\n", net->mtu);
-    for (int i = 0; i < net->nodes; i++) {
-        const wanem_node *n = &net->node[i];
-        const wanem_silo *s = &net->silo[n->silo];
-        const struct in_addr address = { n->address };
+    for (int silo = 0; silo < net->silos; silo++) {
+        const wanem_silo *s = &net->silo[silo];
         const char *cc = s->cc[0] != '\0' ? s->cc : net->cc;
         uint8_t mac[6];
 
-        wanem_port_mac(n->address, mac);
-        printf("node %s%d %s %d %s %02x:%02x:%02x:%02x:%02x:%02x %s\n", s->name, n->number, s->name, s->nodes,
-               inet_ntoa(address), mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], cc[0] != '\0' ? cc : "-");
+        wanem_port_mac(wanem_net_address(silo, 0), mac);
+        printf("silo %s %d %02x:%02x:%02x:%02x:%02x:%02x\n", s->name, s->nodes, mac[0], mac[1], mac[2],
+               mac[3], mac[4], mac[5]);
+        for (int i = 0; i < s->nodes; i++) {
+            const struct in_addr address = { wanem_net_address(silo, i) };
+            printf("node %s%d %s %s\n", s->name, i + 1, inet_ntoa(address), cc[0] != '\0' ? cc : "-");
+        }
     }
 }
 
@@ -117,16 +121,16 @@ static void print_plan(const wanem_net *net)
 
 static bool open_ports(wanem_net *net, const options *o)
 {
-    if (o->nodes != net->nodes) {
-        fprintf(stderr, "wanem: %d nodes, but %d times --node\n", net->nodes, o->nodes);
+    if (o->ports != net->silos) {
+        fprintf(stderr, "wanem: %d silos, but %d times --port\n", net->silos, o->ports);
         return false;
     }
-    for (int i = 0; i < net->nodes; i++) {
+    for (int i = 0; i < net->silos; i++) {
         char *veth;
-        const long pid = strtol(o->node[i], &veth, 10);
+        const long pid = strtol(o->port[i], &veth, 10);
 
-        if (wanem_port_open(&net->node[i].port, (pid_t)pid, *veth == ':' ? veth + 1 : NULL,
-                            net->node[i].address) != 0)
+        if (wanem_port_open(&net->silo[i].port, (pid_t)pid, *veth == ':' ? veth + 1 : NULL,
+                            wanem_net_address(i, 0)) != 0)
             return false;
     }
     return true;
@@ -156,52 +160,73 @@ static void deliver_due(wanem_net *net)
     }
 }
 
-static void read_port(wanem_net *net, int node)
+/* What stands in the port's queue has been there for up to `stalled_ns`, beside what it should. */
+static bool read_port(wanem_net *net, int silo, int64_t stalled_ns)
 {
     static uint8_t data[WANEM_PACKET_BYTES];
     int64_t now_ns = (int64_t)frd_now_ns();
+    int i;
 
-    for (int i = 0; i < READS; i++) {
-        wanem_packet p = { .data = data, .bytes = wanem_port_read(&net->node[node].port, data) };
+    for (i = 0; i < READS; i++) {
+        wanem_packet p = { .data = data, .bytes = wanem_port_read(&net->silo[silo].port, data) };
 
         if (p.bytes == 0)
             break;
         if (i % CLOCK_EVERY == CLOCK_EVERY - 1)
             now_ns = (int64_t)frd_now_ns();
-        wanem_net_take(net, node, &p, now_ns);
+        wanem_net_take(net, silo, &p, now_ns);
     }
+    if (stalled_ns > net->late_bound_ns)
+        wanem_times_add(&net->late, stalled_ns, (uint64_t)i);
+    return i > 0;
 }
 
-/* Until something arrives or is due. */
-static int wait_for_work(const wanem_net *net, const wanem_control *control, struct pollfd *fds)
+/* The loop's clock: how long it meant to wait, and so by how much a turn took longer. */
+typedef struct turn {
+    int64_t began_ns, traffic_ns; /* this turn; when packets were last read */
+    int64_t stalled_ns;           /* of the last wait: too long, by so much */
+} turn;
+
+/* Until something arrives or is due. With traffic it wakes up often, to see that it still gets the processor.
+ */
+static int wait_for_work(turn *t, const wanem_net *net, const wanem_control *control, struct pollfd *fds)
 {
     const int64_t packet_ns = wanem_due_next_ns(&net->due), command_ns = wanem_control_next_ns(control);
-    const int64_t next_ns = packet_ns < command_ns ? packet_ns : command_ns;
-    int64_t left_ns = next_ns == INT64_MAX ? (int64_t)FRD_NS_PER_S : next_ns - (int64_t)frd_now_ns();
+    const int64_t now_ns = (int64_t)frd_now_ns();
+    int64_t left_ns = now_ns - t->traffic_ns < TRAFFIC_NS ? ALERT_NS : IDLE_NS;
     struct timespec wait;
+    int events;
 
+    if (packet_ns - now_ns < left_ns)
+        left_ns = packet_ns - now_ns;
+    if (command_ns - now_ns < left_ns)
+        left_ns = command_ns - now_ns;
     left_ns = left_ns < 0 ? 0 : left_ns;
     wait = (struct timespec){ .tv_sec = left_ns / (int64_t)FRD_NS_PER_S,
                               .tv_nsec = left_ns % (int64_t)FRD_NS_PER_S };
-    return ppoll(fds, (nfds_t)net->nodes + 1, &wait, NULL);
+    events = ppoll(fds, (nfds_t)net->silos + 1, &wait, NULL);
+    t->stalled_ns = (int64_t)frd_now_ns() - t->began_ns - left_ns;
+    t->began_ns = (int64_t)frd_now_ns();
+    return events;
 }
 
 static void emulate(wanem_net *net, wanem_control *control)
 {
-    struct pollfd fds[WANEM_NODES + 1];
+    struct pollfd fds[WANEM_SILOS + 1];
+    turn t = { .began_ns = (int64_t)frd_now_ns() };
 
-    for (int i = 0; i < net->nodes; i++)
-        fds[i] = (struct pollfd){ .fd = net->node[i].port.fd, .events = POLLIN };
-    fds[net->nodes] = (struct pollfd){ .fd = control->fd, .events = POLLIN };
+    for (int i = 0; i < net->silos; i++)
+        fds[i] = (struct pollfd){ .fd = net->silo[i].port.fd, .events = POLLIN };
+    fds[net->silos] = (struct pollfd){ .fd = control->fd, .events = POLLIN };
     while (!stopped) {
         wanem_control_due(control, net, (int64_t)frd_now_ns());
         deliver_due(net);
-        if (wait_for_work(net, control, fds) <= 0)
+        if (wait_for_work(&t, net, control, fds) <= 0)
             continue;
-        for (int i = 0; i < net->nodes; i++)
-            if (fds[i].revents != 0)
-                read_port(net, i);
-        if (fds[net->nodes].revents != 0)
+        for (int i = 0; i < net->silos; i++)
+            if (fds[i].revents != 0 && read_port(net, i, t.stalled_ns))
+                t.traffic_ns = t.began_ns;
+        if (fds[net->silos].revents != 0)
             wanem_control_answer(control, net, (int64_t)frd_now_ns());
     }
 }

@@ -13,7 +13,7 @@ typedef struct wanem_flight {
     int64_t due_ns;
     uint64_t order; /* of equal times the first comes first */
     wanem_packet packet;
-    uint16_t from, to; /* nodes */
+    uint16_t from, to; /* silos */
     uint8_t arrived;   /* at the silo's ingress line, and through it */
 } wanem_flight;
 

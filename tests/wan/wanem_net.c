@@ -9,12 +9,19 @@
 
 #include "base/clock.h"
 
-enum { MTU = 1500, LATE_BOUND_NS = 1000000, JITTER_PERIOD_NS = 5000000, REORDER_BY_NS = 2000000 };
+enum {
+    NETWORK = 0x0a4d0000,
+    MTU = 1500,
+    LATE_BOUND_NS = 1000000,
+    JITTER_PERIOD_NS = 5000000,
+    REORDER_BY_NS = 2000000
+};
 
 void wanem_net_init(wanem_net *n)
 {
     *n = (wanem_net){ .mtu = MTU, .late_bound_ns = LATE_BOUND_NS };
     for (int a = 0; a < WANEM_SILOS; a++) {
+        n->silo[a].port.fd = n->silo[a].port.overflow_fd = -1;
         n->silo[a].egress.queue = n->silo[a].ingress.queue = 1;
         for (int b = 0; b < WANEM_SILOS; b++) {
             n->link[a][b].line.queue = 1;
@@ -38,17 +45,17 @@ int wanem_net_silo(const wanem_net *n, const char *name)
     return -1;
 }
 
-void wanem_net_place_nodes(wanem_net *n)
+in_addr_t wanem_net_address(int silo, int node)
 {
-    n->nodes = 0;
-    for (int s = 0; s < n->silos; s++)
-        for (int i = 0; i < n->silo[s].nodes; i++)
-            n->node[n->nodes++] = (wanem_node){
-                .silo = s,
-                .number = i + 1,
-                .address = htonl(UINT32_C(0x0a4d0001) + ((uint32_t)s + 1) * 256 + (uint32_t)i),
-                .port = { .fd = -1, .overflow_fd = -1 },
-            };
+    return htonl(NETWORK + ((uint32_t)silo + 1) * 256 + (uint32_t)node + 1);
+}
+
+/* -1: nobody's. */
+static int silo_at(const wanem_net *n, in_addr_t address)
+{
+    const uint32_t host = ntohl(address), silo = (host >> 8 & 0xff) - 1;
+
+    return (host & 0xffff0000) == NETWORK && silo < (uint32_t)n->silos ? (int)silo : -1;
 }
 
 void wanem_net_fit(wanem_net *n)
@@ -76,6 +83,7 @@ void wanem_net_zero(wanem_net *n)
     int count = 0;
 
     for (int a = 0; a < n->silos; a++) {
+        wanem_port_zero(&n->silo[a].port);
         lines[count++] = &n->silo[a].egress;
         lines[count++] = &n->silo[a].ingress;
         for (int b = 0; b < n->silos; b++) {
@@ -87,8 +95,6 @@ void wanem_net_zero(wanem_net *n)
         lines[i]->packets = lines[i]->bytes = lines[i]->dropped = 0;
         lines[i]->waiting = (wanem_times){ 0 };
     }
-    for (int i = 0; i < n->nodes; i++)
-        wanem_port_zero(&n->node[i].port);
     n->late = (wanem_times){ 0 };
 }
 
@@ -115,7 +121,7 @@ static int64_t due_after(wanem_net *n, wanem_link *link, int64_t sent_ns, double
 }
 
 typedef struct way {
-    int from, to; /* nodes */
+    int from, to; /* silos */
     wanem_silo *source, *target;
     wanem_link *link;
     int64_t now_ns;
@@ -238,29 +244,17 @@ static void send_all(wanem_net *n, const way *w, const wanem_packet *p)
         send_run(n, w, p, first, p->segments - first, 0);
 }
 
-static int node_at(const wanem_net *n, in_addr_t address)
-{
-    for (int i = 0; i < n->nodes; i++)
-        if (n->node[i].address == address)
-            return i;
-    return -1;
-}
-
 void wanem_net_take(wanem_net *n, int from, wanem_packet *p, int64_t now_ns)
 {
-    way w = { .from = from, .now_ns = now_ns };
-    int source, target;
+    way w = { .from = from, .now_ns = now_ns, .source = &n->silo[from] };
 
-    w.to = wanem_packet_parse(p) ? node_at(n, wanem_packet_to(p)) : -1;
-    source = n->node[from].silo;
-    target = w.to < 0 ? source : n->node[w.to].silo;
-    if (source == target || !n->link[source][target].declared) {
-        n->node[from].port.foreign++;
+    w.to = wanem_packet_parse(p) ? silo_at(n, wanem_packet_to(p)) : -1;
+    if (w.to < 0 || w.to == from || !n->link[from][w.to].declared) {
+        w.source->port.foreign++;
         return;
     }
-    w.source = &n->silo[source];
-    w.target = &n->silo[target];
-    w.link = &n->link[source][target];
+    w.target = &n->silo[w.to];
+    w.link = &n->link[from][w.to];
     w.link->count.packets += p->segments;
     w.link->count.bytes += wanem_packet_wire_bytes(p, 0, p->segments);
     if (w.link->down)
@@ -275,7 +269,7 @@ void wanem_net_take(wanem_net *n, int from, wanem_packet *p, int64_t now_ns)
 /* Through the ingress line, where it may have to wait. True: it is through. */
 static bool arrive(wanem_net *n, wanem_flight *f)
 {
-    wanem_shaper *ingress = &n->silo[n->node[f->to].silo].ingress;
+    wanem_shaper *ingress = &n->silo[f->to].ingress;
     const uint32_t taken = wanem_shaper_take(ingress, &f->packet, 0, f->packet.segments, &f->due_ns);
 
     f->arrived = 1;
@@ -302,7 +296,7 @@ void wanem_net_deliver(wanem_net *n, int64_t now_ns)
     if (wanem_due_next_ns(&n->due) > now_ns)
         return;
     f = wanem_due_take(&n->due);
-    link = &n->link[n->node[f.from].silo][n->node[f.to].silo];
+    link = &n->link[f.from][f.to];
     if (link->down) { /* what was under way is gone, too */
         link->count.down += f.packet.segments;
         free(f.packet.data);
@@ -313,6 +307,6 @@ void wanem_net_deliver(wanem_net *n, int64_t now_ns)
     wanem_times_add(&n->late, now_ns - f.due_ns, 1);
     link->count.delivered += f.packet.segments;
     link->count.delivered_bytes += wanem_packet_wire_bytes(&f.packet, 0, f.packet.segments);
-    wanem_port_write(&n->node[f.to].port, &f.packet);
+    wanem_port_write(&n->silo[f.to].port, &f.packet);
     free(f.packet.data);
 }

@@ -2,8 +2,8 @@
  * wanem_net.h - silos, their nodes, and a link for each ordered pair of silos: what happens to a packet on
  * its way.
  *
- * A packet of a node passes: the link's loss, duplication and corruption; the silo's egress line; the link's
- * own line; its delay; the other silo's ingress line. The lines are shared by all that passes them. */
+ * A packet of a silo's node passes: the link's loss, duplication and corruption; the silo's egress line; the
+ * link's own line; its delay; the other silo's ingress line. The lines are shared by all that passes them. */
 #ifndef WANEM_NET_H
 #define WANEM_NET_H
 
@@ -48,20 +48,14 @@ typedef struct wanem_link {
 typedef struct wanem_silo {
     char name[WANEM_NAME], cc[WANEM_NAME]; /* cc: of its nodes' TCP; empty: the lab's */
     int nodes;
+    wanem_port port; /* where its packets come from and go to: 10.77.SILO.0/24, the first silo is 1 */
     wanem_shaper egress, ingress;
 } wanem_silo;
 
-typedef struct wanem_node {
-    int silo, number; /* from 1, within the silo */
-    in_addr_t address;
-    wanem_port port;
-} wanem_node;
-
 typedef struct wanem_net {
     wanem_silo silo[WANEM_SILOS];
-    wanem_node node[WANEM_NODES];
     wanem_link link[WANEM_SILOS][WANEM_SILOS]; /* from, to */
-    int silos, nodes;
+    int silos;
     int mtu;
     uint64_t seed;
     char cc[WANEM_NAME];
@@ -77,13 +71,13 @@ void wanem_net_free(wanem_net *net);
 /* The silo's number, or -1. */
 int wanem_net_silo(const wanem_net *net, const char *name);
 
-/* After silos are declared: the nodes, with addresses 10.77.SILO.NODE, both from 1. */
-void wanem_net_place_nodes(wanem_net *net);
+/* The address of a silo's node; both count from 0. */
+in_addr_t wanem_net_address(int silo, int node);
 
 /* After rates, delays or queues have changed: how long the queues are. */
 void wanem_net_fit(wanem_net *net);
 
-/* A packet that a node has sent. */
+/* A packet that a silo has sent. */
 void wanem_net_take(wanem_net *net, int from, wanem_packet *packet, int64_t now_ns);
 
 /* What is due: one event; nothing if its time has not come. */

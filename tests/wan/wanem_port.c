@@ -25,7 +25,7 @@
 #define TUN_F_USO6 0x40
 #endif
 
-enum { ETHERNET_BYTES = 14, TUN_QUEUE_PACKETS = 10000, SOCKET_BYTES = 256 << 20 };
+enum { ETHERNET_BYTES = 14, SOCKET_BYTES = 256 << 20 };
 
 static int complain(const char *what, const char *name)
 {
@@ -54,7 +54,6 @@ static int make_tun(wanem_port *p)
 {
     struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR, .ifr_name = "wan0" };
     const unsigned tcp = TUN_F_CSUM | TUN_F_TSO4, udp = TUN_F_USO4 | TUN_F_USO6;
-    int s, rc;
 
     p->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (p->fd < 0)
@@ -63,13 +62,7 @@ static int make_tun(wanem_port *p)
         return complain("can't make TUN device", "wan0");
     if (ioctl(p->fd, TUNSETOFFLOAD, tcp | udp) != 0 && ioctl(p->fd, TUNSETOFFLOAD, tcp) != 0)
         return complain("can't have super-packets from", "wan0");
-    s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    request.ifr_qlen = TUN_QUEUE_PACKETS;
-    rc = s < 0 ? -1 : ioctl(s, SIOCSIFTXQLEN, &request);
-    if (rc != 0)
-        complain("can't lengthen the queue of", "wan0");
-    close(s);
-    return rc;
+    return 0;
 }
 
 static int open_tun(wanem_port *p, pid_t pid)

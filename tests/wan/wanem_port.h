@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * wanem_port.h - the emulator's end of a node's interface wan0: a TUN device that it makes inside the node's
+ * wanem_port.h - the emulator's end of a silo's interface wan0: a TUN device that it makes inside the node's
  * network namespace, or (without /dev/net/tun) an AF_PACKET socket on the near end of a veth pair. Both carry
  * super-packets in both directions. */
 #ifndef WANEM_PORT_H
@@ -15,13 +15,13 @@
 typedef struct wanem_port {
     int fd;
     bool veth;
-    uint8_t near_mac[6], far_mac[6]; /* veth: ours, the node's */
+    uint8_t near_mac[6], far_mac[6]; /* veth: ours, the silo's */
     int overflow_fd;                 /* TUN: the kernel's counter of packets that we did not fetch in time */
     uint64_t overflow_sum, overflow_start;
     uint64_t read, written, failed, foreign; /* foreign: packets for nobody we know */
 } wanem_port;
 
-/* The MAC address of a veth port's far end, from the node's address: 02:00 and that. */
+/* The MAC address of a veth port's far end, from the silo's first address: 02:00 and that. */
 void wanem_port_mac(in_addr_t address, uint8_t mac[6]);
 
 /* Opens the TUN device wan0 in the network namespace of process pid, or, with `veth` not NULL, the near end

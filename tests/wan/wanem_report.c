@@ -76,7 +76,7 @@ size_t wanem_report_counts(wanem_net *n, char *out, size_t room)
 
     getrusage(RUSAGE_SELF, &used);
     add(&t, "emulator ports=%s realtime=%s seed=%" PRIu64 " cpu_s=%.3f in_flight=%zu",
-        n->node[0].port.veth ? "veth" : "tun", sched_getscheduler(0) == SCHED_FIFO ? "yes" : "no", n->seed,
+        n->silo[0].port.veth ? "veth" : "tun", sched_getscheduler(0) == SCHED_FIFO ? "yes" : "no", n->seed,
         seconds(used.ru_utime) + seconds(used.ru_stime), n->due.count);
     add(&t,
         " deliveries=%" PRIu64 " late=%" PRIu64
@@ -84,15 +84,12 @@ size_t wanem_report_counts(wanem_net *n, char *out, size_t room)
         n->late.total, late_count(n), (double)n->late_bound_ns / 1e3,
         wanem_times_percentile_us(&n->late, 0.5), wanem_times_percentile_us(&n->late, 0.99),
         (double)n->late.max_ns / 1e3);
-    for (int i = 0; i < n->nodes; i++) {
-        wanem_port *p = &n->node[i].port;
-        add(&t,
-            "node %s%d read=%" PRIu64 " written=%" PRIu64 " failed=%" PRIu64 " foreign=%" PRIu64
-            " overflow=%" PRIu64 "\n",
-            n->silo[n->node[i].silo].name, n->node[i].number, p->read, p->written, p->failed, p->foreign,
-            wanem_port_overflow(p));
-    }
     for (int i = 0; i < n->silos; i++) {
+        wanem_port *p = &n->silo[i].port;
+
+        add(&t, "silo %s port read=%" PRIu64 " written=%" PRIu64 " failed=%" PRIu64, n->silo[i].name, p->read,
+            p->written, p->failed);
+        add(&t, " foreign=%" PRIu64 " overflow=%" PRIu64 "\n", p->foreign, wanem_port_overflow(p));
         add_silo(&t, &n->silo[i], "egress", &n->silo[i].egress);
         add_silo(&t, &n->silo[i], "ingress", &n->silo[i].ingress);
     }
@@ -115,15 +112,15 @@ size_t wanem_report_health(wanem_net *n, char *out, size_t room)
             (double)n->late.max_ns / 1e3);
         mark = "; ";
     }
-    for (int i = 0; i < n->nodes; i++) {
-        const uint64_t over = wanem_port_overflow(&n->node[i].port), failed = n->node[i].port.failed;
+    for (int i = 0; i < n->silos; i++) {
+        const uint64_t over = wanem_port_overflow(&n->silo[i].port), failed = n->silo[i].port.failed;
 
         if (over == 0 && failed == 0)
             continue;
         add(&t,
-            "%s%s%d lost %" PRIu64 " packets that the emulator did not fetch and %" PRIu64
+            "%s%s lost %" PRIu64 " packets that the emulator did not fetch and %" PRIu64
             " that the kernel refused",
-            mark, n->silo[n->node[i].silo].name, n->node[i].number, over, failed);
+            mark, n->silo[i].name, over, failed);
         mark = "; ";
     }
     add(&t, "%s", t.used == 0 ? "ok\n" : "\n");

@@ -14,6 +14,7 @@ typedef struct wanflow {
     double seconds, skip_seconds;
     int datagram_bytes;
     bool offload; /* UDP_SEGMENT and UDP_GRO */
+    char cc[20];  /* TCP's, of the sender */
 } wanflow;
 
 /* A socket in that network namespace, bound to that address. Exits after a message if there is none. */

@@ -4,6 +4,7 @@
 #include "tests/wan/wanflow.h"
 
 #include <inttypes.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,8 +62,8 @@ static int receive_all(int fd, const wanflow *f, uint64_t connect_ns)
         bytes += (uint64_t)n;
         last_ns = now_ns;
     }
-    printf("connect_us=%" PRIu64 " bytes=%" PRIu64 " goodput_bps=%.0f\n", connect_ns / 1000, total,
-           last_ns > from_ns ? (double)bytes * 8e9 / (double)(last_ns - from_ns) : 0);
+    printf("cc=%s connect_us=%" PRIu64 " bytes=%" PRIu64 " goodput_bps=%.0f\n", f->cc, connect_ns / 1000,
+           total, last_ns > from_ns ? (double)bytes * 8e9 / (double)(last_ns - from_ns) : 0);
     return total > 0 ? 0 : 1;
 }
 
@@ -85,6 +86,8 @@ int wanflow_tcp(const wanflow *flow)
     connect_ns = frd_now_ns() - start_ns;
     if (!ready(listener, POLLIN) || (in = accept(listener, NULL, NULL)) < 0)
         wanflow_fail("can't accept");
+    bytes = sizeof f.cc - 1;
+    (void)getsockopt(out, IPPROTO_TCP, TCP_CONGESTION, f.cc, &bytes);
     sender = fork();
     if (sender < 0)
         wanflow_fail("can't start the sender");
