@@ -154,12 +154,12 @@ is "jitter keeps the order" same "${seen[overtaken]:-}" 0
 link "link a b delay 20ms rate 50M queue 1bdp"
 flow --rate 80M --time 1 a1 b1
 is "rate: 50 Mbit/s within 2%" between 48100000 "${seen[goodput_bps]:-}" 50100000
-is "queue: 1 bdp is 40 ms more at most" between 57500 "${seen[delay_p99_us]:-}" 62500
+is "queue: 1 bdp, nearly always full, is 40 ms more" between 57500 "${seen[delay_p50_us]:-}" 62500
 is "queue: what is lost was counted as dropped there" same "${seen[lost]:-}" "${stat[queue_dropped]:-}"
 is "queue: and that is what did not fit" between 1700 "${seen[lost]:-}" 2500
 link "link a b rate 50M queue 10ms"
 flow --rate 80M --time 0.3 a1 b1
-is "queue: in time" between 10500 "${seen[delay_p99_us]:-}" 13500
+is "queue: 10 ms of it" between 10000 "${seen[delay_p50_us]:-}" 12500
 link "link a b rate 50M queue 100ms" "silo a egress 30M queue 2s"
 flow --tcp --time 1.5 --skip 0.5 a1 b1
 is "rate: a silo's line, by TCP" between 26500000 "${seen[goodput_bps]:-}" 29100000
@@ -167,28 +167,28 @@ try "$LAB" set frdtest "silo a egress none"
 
 # ---- chance: 8491 datagrams; bounds of five standard deviations
 link "link a b loss 5%"
-flow --rate 100M --time 1 a1 b1
+flow --rate 200M --time 0.5 a1 b1
 is "loss: 5% of them" between 320 "${seen[lost]:-}" 530
 is "loss: as counted" same "${seen[lost]:-}" "${stat[lost]:-}"
 link "link a b gilbert 1%:20%"
-flow --rate 100M --time 1 a1 b1
+flow --rate 200M --time 0.5 a1 b1
 is "loss in bursts: 4.8% of them" between 120 "${seen[lost]:-}" 720
 is "loss in bursts: of 5" between 30 $((${seen[lost]:-0} * 10 / ${seen[losses]:-1})) 75
 link "link a b duplicate 2%"
-flow --rate 100M --time 1 a1 b1
+flow --rate 200M --time 0.5 a1 b1
 is "duplication: 2%" between 105 "${seen[doubled]:-}" 235
 is "duplication: as counted, nothing else" same "${seen[doubled]} ${seen[lost]}" "${stat[duplicated]} 0"
 link "link a b reorder 3% reorder-by 6ms"
-flow --rate 100M --time 1 a1 b1
+flow --rate 200M --time 0.5 a1 b1
 is "reorder: 3%" between 175 "${seen[overtaken]:-}" 335
 is "reorder: as counted, nothing else" same "${seen[overtaken]} ${seen[lost]}" "${stat[reordered]} 0"
 is "reorder: 6 ms late" between 7000 "${seen[delay_max_us]:-}" 12500
 link "link a b corrupt 1%"
-flow --rate 100M --time 1 a1 b1
+flow --rate 200M --time 0.5 a1 b1
 is "corruption: 1% of datagrams reach the program" between 40 "${seen[corrupted]:-}" 132
 is "corruption: as counted, nothing else" same "${seen[corrupted]} ${seen[lost]}" "${stat[corrupted]} 0"
 link "link a b corrupt 1% checksum broken"
-flow --rate 100M --time 1 a1 b1
+flow --rate 200M --time 0.5 a1 b1
 is "with broken checksums: the kernel drops them" same "${seen[lost]} ${seen[corrupted]}" "${stat[corrupted]} 0"
 is "with broken checksums: 1%" between 40 "${seen[lost]:-}" 132
 link "link a b corrupt 1% checksum auto delay 1ms"
@@ -208,6 +208,11 @@ try "$LAB" set frdtest "link a b up"
 at=(--at 0.4 "link a b down" --at 800ms "link a b up")
 flow --rate 10M --time 1.2 a1 b1
 is "a schedule: a third of the time is gone" between 290 $((${seen[lost]:-0} * 1000 / ${seen[sent]:-1})) 375
+link "link a b delay 500ms"
+at=(--at 0.4 "link a b down")
+flow --rate 10M --time 0.1 a1 b1
+is "what is under way when a link goes down is lost" same "${seen[received]} ${stat[down]}" "0 ${seen[sent]}"
+link "link a b up"
 at=()
 printf '%s\n' '# an outage' '' '0.1 link a b down' 'soon link a b up' >"$work/schedule"
 try "$LAB" run --schedule "$work/schedule" frdtest -- true
@@ -222,13 +227,13 @@ is "or in time" status_is 124
 try "$LAB" run frdtest -- "$FLOW" --time 0.1 a1 b1
 is "a run with packets later than the bound is void" fails_with 75 "the run is void"
 "$LAB" set frdtest "late 1ms" >/dev/null
-# The emulator stops when the flow is under way, and goes on when the sender has ended.
-try "$LAB" run frdtest -- bash -c '
-    for pid in /proc/[0-9]*; do [ "$(cat "$pid/comm")" = wanem ] && emulator=${pid##*/}; done
-    '"$FLOW"' --time 0.1 a1 b1
-    '"$FLOW"' --time 0.3 --rate 20M a1 b1 &
-    kill -STOP "$emulator"; '"$FLOW"' --time 0.1 b1 a1; kill -CONT "$emulator"; wait'
-is "and one in which the emulator did not run" fails_with 75 "the run is void"
+# It stops when packets are in flight, and when packets are yet to be fetched.
+for before in "$FLOW --time 0.3 --rate 20M a1 b1 & $FLOW --time 0.1 b1 a1" "$FLOW --time 0.1 a1 b1"; do
+    try "$LAB" run frdtest -- bash -c '
+        for pid in /proc/[0-9]*; do [ "$(cat "$pid/comm")" = wanem ] && emulator=${pid##*/}; done
+        '"$before"'; kill -STOP "$emulator"; '"$FLOW"' --time 0.1 b1 a1; kill -CONT "$emulator"; wait'
+    is "and one in which the emulator did not run" fails_with 75 "the run is void"
+done
 pid=$(sed 's/ .*//' "$FRD_LAB_DIR/frdtest/init")
 kill -9 "$pid"
 is "a lab's init is killed" gone "$pid"
@@ -255,8 +260,8 @@ silo c ingress 20M queue 50ms nodes 2
 link * * delay 2ms
 END
 try "$LAB" run "$work/three.lab" -- bash -c "
-    $FLOW --rate 60M --time 1 a1 b1 & $FLOW --rate 60M --time 1 a1 c1 & wait"
-is "egress is shared by all links of a silo, and ingress bounds it" \
+    $FLOW --rate 60M --time 1 a1 b1 & $FLOW --rate 15M --time 1 a1 c1 & wait"
+is "egress is shared by all links of a silo" \
     between 36000000 "$(sed -n 's/.*goodput_bps=\([0-9]*\).*/\1/p' "$work/out" | awk '{ s += $1 } END { print s }')" 41000000
 try "$LAB" run "$work/three.lab" -- bash -c "
     $FLOW --rate 15M --time 1 a1 c1 & $FLOW --rate 15M --time 1 b1 c2 & wait"

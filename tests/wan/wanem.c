@@ -26,10 +26,11 @@ enum {
     DELIVERIES = 256, /* before ports have theirs */
     CLOCK_EVERY = 16, /* packets for one look at the clock */
     PRIORITY = 20,
-    IDLE_NS = 1000000000,
-    TRAFFIC_NS = 200000000, /* after a packet, for so long */
-    ALERT_NS = 1000000      /* it wakes up this often */
+    ALERT_NS = 1000000 /* the longest wait when alert */
 };
+
+static const int64_t IDLE_NS = 1000000000,
+                     TRAFFIC_NS = 2000000000; /* the longest wait; after a packet it is alert */
 
 static const char HELP[] =
     "Usage: wanem plan FILE [--set COMMAND]...\n"
