@@ -208,8 +208,8 @@ try "$LAB" set frdtest "link a b up"
 at=(--at 0.4 "link a b down" --at 800ms "link a b up")
 flow --rate 10M --time 1.2 a1 b1
 is "a schedule: a third of the time is gone" between 290 $((${seen[lost]:-0} * 1000 / ${seen[sent]:-1})) 375
-link "link a b delay 500ms"
-at=(--at 0.4 "link a b down")
+link "link a b delay 200ms"
+at=(--at 0.15 "link a b down")
 flow --rate 10M --time 0.1 a1 b1
 is "what is under way when a link goes down is lost" same "${seen[received]} ${stat[down]}" "0 ${seen[sent]}"
 link "link a b up"
