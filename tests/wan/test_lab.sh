@@ -123,9 +123,9 @@ try "$LAB" up --name frdtest two
 is "its name is taken then" fails_with 2 "a lab frdtest is up already"
 try "$LAB" list
 is "and in the list" says "frdtest: a1 b1"
-try "$LAB" exec frdtest b1 -- sh -c 'echo $FEDRDMA_SILO $FEDRDMA_NODE; cat /proc/sys/net/ipv4/tcp_congestion_control
+try "$LAB" exec frdtest b1 -- sh -c 'echo $FEDRDMA_SILO $FEDRDMA_NODE $(cat /proc/sys/kernel/hostname); cat /proc/sys/net/ipv4/tcp_congestion_control
     ls /sys/class/net; exit 5'
-is "a command on a node, and its status" fails_with 5 "b b1"
+is "a command on a node, and its status" fails_with 5 "b b1 b1"
 is "sees the node's devices" says wan0
 is "and its congestion control" says reno
 try "$LAB" exec frdtest c1 -- true
