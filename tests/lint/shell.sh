@@ -9,5 +9,6 @@ command -v shellcheck >/dev/null || {
 }
 {
     find . \( -name '.?*' -o -name 'build*' -o -name '*_build' -o -name 'fedrdma-*' \) -prune -o -name '*.sh' -print
-    printf '%s\n' .ci/run scripts/quickstart scripts/check tests/run-test perf/compare
+    printf '%s\n' .ci/run scripts/quickstart scripts/check tests/run-test perf/compare \
+        perf/wan/compare tests/wan/fedrdma-lab
 } | sort | xargs shellcheck -x
