@@ -43,9 +43,15 @@ is() {
     fi
 }
 
-try() { # COMMAND...: its output to $work/out, its status to $status
+once() { # COMMAND...: its output to $work/out, its status to $status
     timeout 60 "$@" >"$work/out" 2>&1 </dev/null
     status=$?
+}
+try() { # the same, once more if the emulator could not keep up
+    for _ in 1 2 3; do
+        once "$@"
+        [ $status = 75 ] || return
+    done
 }
 status_is() { [ "$status" = "$1" ]; }
 says() { grep -qF -- "$1" "$work/out"; }
@@ -65,11 +71,7 @@ read_pairs() { # array text
 # flow ARGUMENTS...: wanflow in the lab frdtest, once more if the emulator could not keep up. Then ${seen[...]} has
 # what it saw, and ${stat[...]} what the emulator counted from a to b.
 flow() {
-    for _ in 1 2 3; do
-        timeout 30 "$LAB" run frdtest ${at[@]+"${at[@]}"} -- "$FLOW" "$@" >"$work/out" 2>&1
-        status=$?
-        [ $status = 75 ] || break
-    done
+    try "$LAB" run frdtest ${at[@]+"${at[@]}"} -- "$FLOW" "$@"
     seen=() stat=()
     read_pairs seen "$(grep '=' "$work/out")"
     read_pairs stat "$("$LAB" stat frdtest | grep '^link a > b ')"
@@ -224,12 +226,12 @@ is "a run ends as its command" status_is 9
 try "$LAB" run --timeout 1 frdtest -- sleep 60
 is "or in time" status_is 124
 "$LAB" set frdtest "late 1us" >/dev/null
-try "$LAB" run frdtest -- "$FLOW" --time 0.1 a1 b1
+once "$LAB" run frdtest -- "$FLOW" --time 0.1 a1 b1
 is "a run with packets later than the bound is void" fails_with 75 "the run is void"
 "$LAB" set frdtest "late 1ms" >/dev/null
 # It stops when packets are in flight, and when packets are yet to be fetched.
 for before in "$FLOW --time 0.3 --rate 20M a1 b1 & $FLOW --time 0.1 b1 a1" "$FLOW --time 0.1 a1 b1"; do
-    try "$LAB" run frdtest -- bash -c '
+    once "$LAB" run frdtest -- bash -c '
         for pid in /proc/[0-9]*; do [ "$(cat "$pid/comm")" = wanem ] && emulator=${pid##*/}; done
         '"$before"'; kill -STOP "$emulator"; '"$FLOW"' --time 0.1 b1 a1; kill -CONT "$emulator"; wait'
     is "and one in which the emulator did not run" fails_with 75 "the run is void"
