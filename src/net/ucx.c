@@ -299,10 +299,15 @@ static void ucx_close(frd_net *base)
             frd_ucx_note(net->peer[i], FRD_UCX_GOODBYE, 0, 0);
     }
     drive(net, all_said_goodbye);
+    /* Who said goodbye is parted from in order. To part so from who is silent would leave UCX a flush that never ends,
+     * and it aborts the process when the worker goes. */
     for (int i = 0; i < net->env.size; i++) {
-        if (net->peer[i] != NULL)
+        if (net->peer[i] != NULL && net->peer[i]->left)
             frd_ucx_part(net->peer[i]);
+        else if (net->peer[i] != NULL)
+            frd_ucx_disconnect(net->peer[i]);
     }
+    (void)ucx_progress(base); /* gives back what was cut off */
     drive(net, all_parted);
     for (int i = 0; i < net->env.size; i++) {
         if (net->peer[i] != NULL)
