@@ -2,49 +2,45 @@
  * levels.c - who is in which silo, and who are the gateways. */
 #include "collectives/levels.h"
 
+static bool is(const unsigned char *known, int i, int what)
+{
+    return known != NULL && (known[i] & what) != 0;
+}
+
 /* How many members of a silo may be gateways; some are named, or all may. */
-static int eligible(const frd_levels *l, int silo, const bool *named)
+static int eligible(const frd_levels *l, int silo, const unsigned char *known)
 {
     int n = 0;
 
-    for (int k = l->first[silo]; named != NULL && k < l->first[silo + 1]; k++)
-        n += named[l->member[k]] ? 1 : 0;
+    for (int k = l->first[silo]; k < l->first[silo + 1]; k++)
+        n += is(known, l->member[k], FRD_LEVELS_NAMED) ? 1 : 0;
     return n > 0 ? n : l->first[silo + 1] - l->first[silo];
 }
 
-/* Has a gateway chosen before it the same node? */
-static bool shares_node(const frd_group *g, const frd_levels *l, const int *gate, int chosen, int i)
+/* Is it a gateway already, or (by node) is one on its node? */
+static bool is_taken(const frd_group *g, const frd_levels *l, int chosen, int i, bool by_node)
 {
     for (int k = 0; k < chosen; k++) {
-        const int other = gate[k * l->nsilos + g->silo[i]];
+        const int other = l->gate[k * l->nsilos + g->silo[i]];
 
-        if (other == i || g->node == NULL || g->node[other] == g->node[i])
+        if (other == i || (by_node && (g->node == NULL || g->node[other] == g->node[i])))
             return true;
     }
     return false;
 }
 
-static bool is_chosen(const frd_levels *l, const int *gate, int chosen, int silo, int i)
+/* Four times through the silo: near the card and first of a node, first of a node, near the card, any. */
+static void choose_gates(const frd_group *g, const frd_levels *l, int silo, const unsigned char *known, int *gate)
 {
-    for (int k = 0; k < chosen; k++) {
-        if (gate[k * l->nsilos + silo] == i)
-            return true;
-    }
-    return false;
-}
-
-/* In a first pass one of each node, in a second the rest. */
-static void choose_gates(const frd_group *g, const frd_levels *l, int silo, const bool *named, int *gate)
-{
-    const bool all = eligible(l, silo, named) == l->first[silo + 1] - l->first[silo];
+    const bool all = eligible(l, silo, known) == l->first[silo + 1] - l->first[silo];
     int n = 0;
 
-    for (int pass = 0; pass < 2; pass++) {
+    for (int pass = 0; pass < 4; pass++) {
         for (int k = l->first[silo]; k < l->first[silo + 1] && n < l->ngates; k++) {
             const int i = l->member[k];
 
-            if ((all || named[i]) &&
-                !(pass == 0 ? shares_node(g, l, gate, n, i) : is_chosen(l, gate, n, silo, i)))
+            if ((all || is(known, i, FRD_LEVELS_NAMED)) && (pass % 2 == 1 || is(known, i, FRD_LEVELS_NEAR)) &&
+                !is_taken(g, l, n, i, pass < 2))
                 gate[n++ * l->nsilos + silo] = i;
         }
     }
@@ -58,7 +54,7 @@ size_t frd_levels_bytes(int size, int nsilos, int wanted)
     return sizeof(frd_levels) + (4 * n + silos + 1 + 2 * silos * (size_t)wanted) * sizeof(int);
 }
 
-void frd_levels_init(frd_levels *l, const frd_group *g, int nsilos, int wanted, const bool *named)
+void frd_levels_init(frd_levels *l, const frd_group *g, int nsilos, int wanted, const unsigned char *known)
 {
     const int n = g->size, most = wanted < n ? wanted : n;
     int *const silo_of = (int *)(l + 1), *const place = silo_of + n, *const first = place + n;
@@ -89,12 +85,12 @@ void frd_levels_init(frd_levels *l, const frd_group *g, int nsilos, int wanted, 
         first[s + 1] = end;
     }
     for (int s = 0; s < nsilos; s++) {
-        const int may = eligible(l, s, named);
+        const int may = eligible(l, s, known);
 
         l->ngates = may < l->ngates ? may : l->ngates;
     }
     for (int s = 0; s < nsilos; s++)
-        choose_gates(g, l, s, named, gate);
+        choose_gates(g, l, s, known, gate);
     for (int i = 0; i < l->ngates * nsilos; i++)
         gate_peer[i] = g->peer[gate[i]];
 }

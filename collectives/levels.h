@@ -20,10 +20,12 @@ struct frd_levels {
 };
 
 /* Fills a block of frd_levels_bytes: arrays and all. `wanted` members of each silo are gateways, or as many as the
- * smallest silo has; first those of the lowest index on each node, then others. Where some members of a silo are
- * `named` (by member; NULL: none are), the others are none. g->silo (and g->node, or NULL) count from 0. */
+ * smallest silo has; where some members of a silo are NAMED, the others are none. First one of each node, then others;
+ * in both, members NEAR the card before others, then in the group's order. `known` is by member, or NULL: nothing is.
+ * g->silo (and g->node, or NULL) count from 0. */
+enum { FRD_LEVELS_NAMED = 1, FRD_LEVELS_NEAR = 2 };
 size_t frd_levels_bytes(int size, int nsilos, int wanted);
-void frd_levels_init(frd_levels *l, const frd_group *g, int nsilos, int wanted, const bool *named);
+void frd_levels_init(frd_levels *l, const frd_group *g, int nsilos, int wanted, const unsigned char *known);
 
 /* The members of our silo as a group; the silos' gateways of lane i, where rank means something at gateways only. */
 frd_group frd_inside(const frd_group *g);

@@ -138,17 +138,18 @@ int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int siz
 
         const int wanted = wanted_gateways(ctx, comm);
         frd_levels *const levels = frd_calloc(1, frd_levels_bytes(size, comm->nsilos, wanted));
-        bool *const named = frd_calloc(n, sizeof(*named));
+        unsigned char *const known = frd_calloc(n, 1);
 
         comm->levels = levels;
-        if (levels == NULL || named == NULL) {
-            frd_free(named);
+        if (levels == NULL || known == NULL) {
+            frd_free(known);
             goto fail;
         }
         for (int i = 0; i < size; i++)
-            named[i] = ctx->places[world[i]].is_gateway != 0;
-        frd_levels_init(levels, &group, comm->nsilos, wanted, named);
-        frd_free(named);
+            known[i] = (unsigned char)((ctx->places[world[i]].is_gateway != 0 ? FRD_LEVELS_NAMED : 0) |
+                                       (ctx->places[world[i]].is_near != 0 ? FRD_LEVELS_NEAR : 0));
+        frd_levels_init(levels, &group, comm->nsilos, wanted, known);
+        frd_free(known);
     }
     comm->handle->magic = FRD_HANDLE_LIVE;
     comm->handle->comm = comm;

@@ -105,6 +105,30 @@ static int name_place(const fedrdma_context *ctx, frd_place *place, frd_story *s
     return FEDRDMA_OK;
 }
 
+/* Are we on the NUMA node of the card to other silos: the one that the topology file or the option names, else any
+ * physical one that is up? Asked where there are silos: it takes milliseconds. */
+static bool is_near_card(const fedrdma_context *ctx)
+{
+    const char *const named = ctx->gateway != NULL && ctx->gateway->device[0] != '\0' ? ctx->gateway->device
+                                                                                      : ctx->conf.interface;
+    frd_story unknown = { .log = NULL };
+    frd_topo_place place;
+    frd_topo_nic *nics;
+    size_t count;
+    bool near = false;
+
+    if (ctx->conf.silo[0] == '\0' || frd_topo_place_find(NULL, &unknown, &place) != FEDRDMA_OK ||
+        frd_topo_nics_find(NULL, &unknown, &nics, &count) != FEDRDMA_OK)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const bool meant = named[0] != '\0' ? strcmp(nics[i].name, named) == 0 : nics[i].up && nics[i].physical;
+
+        near = near || (meant && frd_topo_is_near(&place, nics[i].numa));
+    }
+    frd_free(nics);
+    return near;
+}
+
 static void fill_rules(const fedrdma_context *ctx, frd_place *place)
 {
     const frd_conf *conf = &ctx->conf;
@@ -113,6 +137,7 @@ static void fill_rules(const fedrdma_context *ctx, frd_place *place)
     snprintf(place->topology, sizeof(place->topology), "%s", conf->topology + (path > shown ? path - shown : 0));
     place->topology_hash = ctx->silos != NULL ? ctx->silos->hash : 0;
     place->is_gateway = ctx->gateway != NULL ? 1 : 0;
+    place->is_near = is_near_card(ctx) ? 1 : 0;
     snprintf(place->version, sizeof(place->version), "%s", fedrdma_version());
     snprintf(place->algo, sizeof(place->algo), "%s", conf->algo);
     place->algo_hash = frd_hash_text(FRD_HASH_START, conf->algo);

@@ -44,6 +44,7 @@ typedef struct frd_place {
     char topology[FRD_PATH_TEXT_MAX]; /* the option, its end; "": none */
     uint64_t topology_hash;           /* of what the file says */
     uint64_t is_gateway;              /* its node is named as a gateway there */
+    uint64_t is_near;                 /* to the card that leads to other silos, as far as is known */
 } frd_place;
 
 struct fedrdma_context {

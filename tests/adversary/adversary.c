@@ -52,7 +52,7 @@ static bool record(trial *t)
             levels = malloc(frd_levels_bytes(c->n, c->nsilos, c->gates));
             if (levels == NULL)
                 abort();
-            frd_levels_init(levels, &g, c->nsilos, c->gates, c->named);
+            frd_levels_init(levels, &g, c->nsilos, c->gates, c->known);
             g.levels = levels;
         }
         const int rc = frd_coll_record(c->algo, &call, &g, &story, &t->graphs[i]);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collectives/levels.h"
 #include "reduce/reduce.h"
 #include "tests/adversary/users.h"
 
@@ -78,7 +79,8 @@ static void draw_silos(adv_case *c, adv_rng *rng)
             number[drawn] = c->nsilos++;
         c->silo[i] = number[drawn];
         c->node[i] = adv_below(rng, 3);
-        c->named[i] = adv_below(rng, 3) == 0;
+        c->known[i] = (unsigned char)((adv_below(rng, 3) == 0 ? FRD_LEVELS_NAMED : 0) |
+                                      (adv_below(rng, 2) == 0 ? FRD_LEVELS_NEAR : 0));
     }
     c->gates = 1 + adv_below(rng, 3);
 }

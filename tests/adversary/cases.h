@@ -16,7 +16,7 @@ typedef struct adv_case {
     int peer[ADV_RANKS_MAX];
     int nsilos, gates; /* 0 silos: all in one */
     int silo[ADV_RANKS_MAX], node[ADV_RANKS_MAX];
-    bool named[ADV_RANKS_MAX]; /* as gateways */
+    unsigned char known[ADV_RANKS_MAX]; /* of their being gateways */
     frd_call call;     /* what is the same on every rank */
     adv_user_fn *user; /* or NULL */
     bool exact;        /* any grouping of the operands gives the same bits */

@@ -11,13 +11,13 @@ enum { N = 8 };
 static const int peer[N] = { 10, 11, 12, 13, 14, 15, 16, 17 };
 static const int silo[N] = { 0, 0, 0, 0, 0, 1, 1, 1 }, node[N] = { 0, 0, 1, 1, 2, 3, 3, 4 };
 
-static frd_levels *levels_of(int rank, int wanted, const bool *named, const int *nodes)
+static frd_levels *levels_of(int rank, int wanted, const unsigned char *known, const int *nodes)
 {
     const frd_group g = { .size = N, .rank = rank, .peer = peer, .node = nodes, .silo = silo };
     frd_levels *const l = malloc(frd_levels_bytes(N, 2, wanted));
 
     ck_assert_ptr_nonnull(l);
-    frd_levels_init(l, &g, 2, wanted, named);
+    frd_levels_init(l, &g, 2, wanted, known);
     return l;
 }
 
@@ -53,12 +53,27 @@ END_TEST
 
 START_TEST(named_ones_only)
 {
-    static const bool some[N] = { [1] = true, [3] = true, [4] = true };
-    static const bool both[N] = { [1] = true, [3] = true, [4] = true, [6] = true };
+    enum { X = FRD_LEVELS_NAMED };
+    static const unsigned char some[N] = { [1] = X, [3] = X, [4] = X };
+    static const unsigned char both[N] = { [1] = X, [3] = X, [4] = X, [6] = X };
     frd_levels *const a = levels_of(0, 3, some, node), *const b = levels_of(7, 3, both, node);
 
     has_gates(a, 3, (int[]){ 1, 3, 4 }, (int[]){ 5, 7, 6 }); /* nobody is named in the second: all may */
     has_gates(b, 1, (int[]){ 1 }, (int[]){ 6 });
+    free(a);
+    free(b);
+}
+END_TEST
+
+START_TEST(near_ones_first)
+{
+    enum { X = FRD_LEVELS_NAMED, Y = FRD_LEVELS_NEAR };
+    static const unsigned char near[N] = { [1] = Y, [3] = Y, [6] = Y };
+    static const unsigned char mixed[N] = { [0] = X, [1] = X | Y, [2] = Y, [7] = Y };
+    frd_levels *const a = levels_of(0, 3, near, node), *const b = levels_of(0, 2, mixed, node);
+
+    has_gates(a, 3, (int[]){ 1, 3, 4 }, (int[]){ 6, 7, 5 });
+    has_gates(b, 2, (int[]){ 1, 0 }, (int[]){ 7, 5 });
     free(a);
     free(b);
 }
@@ -71,6 +86,7 @@ int main(void)
 
     tcase_add_test(tcase, one_of_each_node_first);
     tcase_add_test(tcase, named_ones_only);
+    tcase_add_test(tcase, near_ones_first);
     suite_add_tcase(suite, tcase);
     SRunner *const runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
