@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * node.c - all sessions of a rank: which one a datagram belongs to, who sends next, and what is forwarded for others.
+ *
+ * A relay sends on what it gets, at once and in order; it neither acknowledges nor keeps it. The ends' own rate control
+ * sees the relay's links as part of the path. What does not leave in time is dropped at a bound, as in any router. */
+#include "base/clock.h"
+
+#include <string.h>
+
+#include "wan/core.h"
+
+int frd_wan_node_new(const frd_wan_params *params, const frd_wan_user *user, frd_wan_node **node)
+{
+    frd_wan_node *const n = frd_calloc(1, sizeof(*n));
+
+    if (n == NULL)
+        return FEDRDMA_ERR_NOMEM;
+    n->params = *params;
+    n->user = *user;
+    frd_wan_memory_init(&n->memory);
+    frd_pool_init(&n->memory.packets, sizeof(frd_wan_packet));
+    STAILQ_INIT(&n->relayed);
+    n->session = frd_calloc((size_t)params->size, sizeof(*n->session));
+    n->list = frd_calloc((size_t)params->size, sizeof(*n->list));
+    if (n->session == NULL || n->list == NULL) {
+        frd_wan_node_free(n);
+        return FEDRDMA_ERR_NOMEM;
+    }
+    *node = n;
+    return FEDRDMA_OK;
+}
+
+void frd_wan_node_free(frd_wan_node *node)
+{
+    if (node == NULL)
+        return;
+    for (unsigned i = 0; i < node->sessions; i++)
+        frd_wan_session_free(node->list[i]);
+    frd_free(node->session);
+    frd_free(node->list);
+    frd_wan_memory_free(&node->memory);
+    frd_free(node);
+}
+
+const frd_wan_counts *frd_wan_node_counts(const frd_wan_node *node)
+{
+    return &node->counts;
+}
+
+int frd_wan_node_peer(frd_wan_node *node, int rank, uint64_t epoch, const frd_wan_addr *addr, unsigned addrs)
+{
+    frd_wan_session *const s = frd_wan_session_new(node, rank, epoch);
+
+    if (s == NULL)
+        return FEDRDMA_ERR_NOMEM;
+    s->addrs = addrs < FRD_WAN_ADDRS ? addrs : FRD_WAN_ADDRS;
+    memcpy(s->addr, addr, s->addrs * sizeof(*addr));
+    node->session[rank] = s;
+    node->list[node->sessions++] = s;
+    return FEDRDMA_OK;
+}
+
+int frd_wan_node_route(frd_wan_node *node, int rank, const int *via, unsigned hops, uint64_t now_ns)
+{
+    frd_wan_via list = { .rank = { 0xffff, 0xffff, 0xffff, 0xffff } };
+    frd_wan_route *route;
+
+    if (hops == 0 || hops > FRD_WAN_HOPS || node->session[rank] == NULL)
+        return FEDRDMA_ERR_INVALID;
+    for (unsigned i = 0; i < hops; i++) {
+        if (via[i] < 0 || via[i] >= node->params.size || via[i] == rank || via[i] == node->params.rank)
+            return FEDRDMA_ERR_INVALID;
+        list.rank[i] = (uint16_t)via[i];
+    }
+    route = frd_wan_session_route(node->session[rank], &list, hops);
+    if (route == NULL)
+        return FEDRDMA_ERR_INVALID;
+    route->hello_ns = now_ns;
+    frd_wan_session_wake(node->session[rank]);
+    return FEDRDMA_OK;
+}
+
+void frd_wan_node_dial(frd_wan_node *node, int rank, uint64_t now_ns)
+{
+    frd_wan_session *const s = node->session[rank];
+
+    s->dialed = true;
+    s->used_ns = now_ns;
+    frd_wan_session_wake(s);
+}
+
+bool frd_wan_flushed(const frd_wan_node *node)
+{
+    for (unsigned i = 0; i < node->sessions; i++) {
+        const frd_wan_session *const s = node->list[i];
+
+        if (!s->lost && (s->copies > 0 || !STAILQ_EMPTY(&s->notes)))
+            return false;
+    }
+    return true;
+}
+
+void frd_wan_goodbye(frd_wan_node *node, uint64_t now_ns)
+{
+    (void)now_ns;
+    for (unsigned i = 0; i < node->sessions; i++) {
+        frd_wan_session *const s = node->list[i];
+
+        for (unsigned k = 0; k < s->routes && !s->lost; k++)
+            s->route[k]->bye = s->route[k]->state != FRD_WAN_ROUTE_NEW;
+        frd_wan_session_wake(s);
+    }
+}
+
+/* ---- for others ---- */
+
+static frd_wan_relayed *queue(frd_wan_node *node, const frd_wan_addr *to, const void *datagram, size_t bytes)
+{
+    size_t room;
+    frd_wan_relayed *r;
+
+    if (node->relayed_bytes + bytes > FRD_WAN_RELAYED_BYTES)
+        return NULL;
+    r = frd_wan_bytes_get(&node->memory, sizeof(*r) + bytes, &room);
+    if (r == NULL)
+        return NULL;
+    r->to = *to;
+    r->bytes = (uint32_t)bytes;
+    r->room = (uint32_t)room;
+    memcpy(r->data, datagram, bytes);
+    STAILQ_INSERT_TAIL(&node->relayed, r, link);
+    node->relayed_bytes += bytes;
+    return r;
+}
+
+static void forward(frd_wan_node *node, const frd_wan_parsed *parsed, unsigned char *datagram, size_t bytes)
+{
+    const unsigned next = parsed->place + 1;
+    const int to = next < parsed->hops ? parsed->via.rank[next] : parsed->head.to;
+    const frd_wan_session *const s = to < node->params.size ? node->session[to] : NULL;
+    frd_wan_addr addr = { .len = 0 };
+
+    if (s != NULL)
+        addr = s->route[0]->addr.len > 0 ? s->route[0]->addr : s->addr[0];
+    datagram[offsetof(frd_wan_head, hops)] = (uint8_t)(next << 4 | parsed->hops);
+    if (!node->params.relay || addr.len == 0 || queue(node, &addr, datagram, bytes) == NULL)
+        node->counts.relay_dropped++;
+    else
+        node->counts.relayed++;
+}
+
+static bool pull_relayed(frd_wan_node *node, frd_wan_batch *batch)
+{
+    frd_wan_relayed *r;
+
+    batch->bytes = batch->segment_bytes = batch->count = 0;
+    while ((r = STAILQ_FIRST(&node->relayed)) != NULL && batch->count < batch->most &&
+           r->bytes <= batch->room - batch->bytes) {
+        if (batch->count == 0) {
+            batch->to = r->to;
+            batch->segment_bytes = r->bytes;
+        } else if (r->bytes > batch->segment_bytes || batch->bytes % batch->segment_bytes != 0 ||
+                   memcmp(&batch->to, &r->to, sizeof(r->to)) != 0) {
+            break;
+        }
+        memcpy(batch->data + batch->bytes, r->data, r->bytes);
+        batch->bytes += r->bytes;
+        batch->count++;
+        node->relayed_bytes -= r->bytes;
+        STAILQ_REMOVE_HEAD(&node->relayed, link);
+        frd_wan_bytes_put(&node->memory, r, r->room);
+    }
+    return batch->count > 0;
+}
+
+/* ---- in ---- */
+
+static void answer_refusal(frd_wan_node *node, const frd_wan_addr *from, const frd_wan_parsed *parsed,
+                           const frd_wan_hello *hello, enum frd_wan_refusal why)
+{
+    static const frd_wan_seal open_seal = { .ops = &frd_wan_seal_crc };
+    unsigned char datagram[sizeof(frd_wan_head) + sizeof(frd_wan_hello) + FRD_WAN_TAG_MAX];
+    const frd_wan_head head = { .kind = FRD_WAN_VERSION << 4 | FRD_WAN_HELLO,
+                                .from = parsed->head.to,
+                                .to = parsed->head.from,
+                                .session = parsed->head.session };
+    frd_wan_hello answer = *hello;
+
+    answer.answer = 2;
+    answer.why = (uint8_t)why;
+    answer.epoch_from = node->params.epoch;
+    answer.epoch_to = hello->epoch_from;
+    memcpy(datagram, &head, sizeof(head));
+    memcpy(datagram + sizeof(head), &answer, sizeof(answer));
+    open_seal.ops->seal(&open_seal, 0, datagram, sizeof(head), sizeof(answer));
+    (void)queue(node, from, datagram, sizeof(head) + sizeof(answer) + open_seal.ops->tag_bytes);
+}
+
+static frd_wan_route *route_of(frd_wan_session *s, const frd_wan_parsed *parsed)
+{
+    frd_wan_via back = { .rank = { 0xffff, 0xffff, 0xffff, 0xffff } };
+
+    for (unsigned i = 0; i < parsed->hops; i++)
+        back.rank[i] = parsed->via.rank[parsed->hops - 1 - i];
+    return frd_wan_session_route(s, &back, parsed->hops);
+}
+
+static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *from, frd_wan_parsed *parsed,
+                       unsigned char *datagram)
+{
+    static const frd_wan_seal open_seal = { .ops = &frd_wan_seal_crc };
+    static const char *const why[] = { "it refused us",
+                                       "it belongs to another job (option job)",
+                                       "another process answers at its address: it was started again",
+                                       "another rank answers at its address" };
+    frd_wan_session *const s = parsed->head.from < node->params.size ? node->session[parsed->head.from] : NULL;
+    const size_t tag = open_seal.ops->tag_bytes;
+    frd_wan_hello hello;
+    frd_wan_route *route;
+    bool up;
+
+    if (parsed->body_bytes != sizeof(hello) + tag ||
+        !open_seal.ops->open(&open_seal, 0, datagram, (size_t)(parsed->body - datagram), sizeof(hello))) {
+        node->counts.corrupt++;
+        return;
+    }
+    memcpy(&hello, parsed->body, sizeof(hello));
+    if (hello.magic != FRD_WAN_HELLO_MAGIC || hello.answer > 2) {
+        node->counts.malformed++;
+        return;
+    }
+    if (hello.answer == 2) {
+        up = s == NULL || s->lost || frd_wan_session_up(s) || hello.epoch_to != node->params.epoch;
+        if (!up)
+            frd_wan_session_lose(s, why[hello.why <= FRD_WAN_OTHER_RANK ? hello.why : 0]);
+        return;
+    }
+    if (parsed->head.to != node->params.rank || s == NULL || hello.job != node->params.job ||
+        hello.epoch_to != node->params.epoch || hello.epoch_from != s->epoch) {
+        node->counts.malformed++;
+        if (hello.answer == 0 && parsed->hops == 0)
+            answer_refusal(node, from, parsed, &hello,
+                           hello.job != node->params.job             ? FRD_WAN_OTHER_JOB
+                           : parsed->head.to != node->params.rank    ? FRD_WAN_OTHER_RANK
+                                                                     : FRD_WAN_OTHER_PROCESS);
+        return;
+    }
+    route = route_of(s, parsed);
+    if (route != NULL && !s->lost)
+        frd_wan_route_hello(route, now_ns, &hello, from);
+}
+
+static void take_data(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *from, frd_wan_parsed *parsed,
+                      unsigned char *datagram)
+{
+    frd_wan_session *const s = parsed->head.from < node->params.size ? node->session[parsed->head.from] : NULL;
+    const size_t head = (size_t)(parsed->body - datagram);
+    frd_wan_route *route;
+    uint64_t number;
+    bool latest;
+    size_t bytes;
+    int rc;
+
+    if (s == NULL || s->lost || parsed->head.session != s->id || parsed->body_bytes < s->seal.ops->tag_bytes) {
+        node->counts.malformed++;
+        return;
+    }
+    bytes = parsed->body_bytes - s->seal.ops->tag_bytes;
+    route = route_of(s, parsed);
+    if (route == NULL) {
+        node->counts.no_room++;
+        return;
+    }
+    number = frd_wan_widen(parsed->head.number, route->rel.got_largest);
+    if (!s->seal.ops->open(&s->seal, number, datagram, head, bytes)) {
+        node->counts.corrupt++;
+        return;
+    }
+    if (!frd_wan_rel_fresh(&route->rel, number)) {
+        node->counts.duplicates++;
+        if (route->rel.ack_ns > now_ns) /* our acknowledgements may not get through */
+            route->rel.ack_ns = now_ns;
+        frd_wan_session_wake(s);
+        return;
+    }
+    latest = route->rel.got_count == 0 || number > route->rel.got_largest;
+    rc = frd_wan_session_frames(route, now_ns, parsed->body, parsed->body + bytes);
+    if (rc < 0) {
+        node->counts.no_room += rc == FEDRDMA_ERR_NOMEM;
+        node->counts.malformed += rc != FEDRDMA_ERR_NOMEM;
+        return;
+    }
+    node->counts.datagrams_received++;
+    frd_wan_route_heard(route, now_ns);
+    if (latest && parsed->hops == 0)
+        route->addr = *from; /* the peer's address may change: it moved, or its NAT forgot */
+    frd_wan_rel_received(&route->rel, number, now_ns, rc > 0, (parsed->head.flags & FRD_WAN_ACK_NOW) != 0);
+    frd_wan_session_wake(s);
+}
+
+void frd_wan_node_input(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *from, void *datagram, size_t bytes)
+{
+    frd_wan_parsed parsed;
+
+    if (!frd_wan_parse(datagram, bytes, &parsed)) {
+        node->counts.malformed++;
+        return;
+    }
+    if (parsed.place < parsed.hops) {
+        if (parsed.via.rank[parsed.place] == node->params.rank && bytes <= FRD_WAN_DATAGRAM_MAX)
+            forward(node, &parsed, datagram, bytes);
+        else
+            node->counts.relay_dropped++;
+        return;
+    }
+    if (parsed.kind == FRD_WAN_HELLO)
+        take_hello(node, now_ns, from, &parsed, datagram);
+    else if (parsed.head.to == node->params.rank)
+        take_data(node, now_ns, from, &parsed, datagram);
+    else
+        node->counts.malformed++;
+}
+
+/* ---- out ---- */
+
+bool frd_wan_node_pull(frd_wan_node *node, uint64_t now_ns, frd_wan_batch *batch)
+{
+    if (pull_relayed(node, batch))
+        return true;
+    for (unsigned i = 0; i < node->sessions; i++) {
+        const unsigned k = (node->turn + i) % node->sessions;
+        frd_wan_session *const s = node->list[k];
+
+        if (s->due_ns > now_ns)
+            continue;
+        frd_wan_session_run(s, now_ns);
+        if (frd_wan_session_pull(s, now_ns, batch)) {
+            node->turn = k + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t frd_wan_node_due(const frd_wan_node *node)
+{
+    uint64_t due = UINT64_MAX;
+
+    if (!STAILQ_EMPTY(&node->relayed))
+        return 0;
+    for (unsigned i = 0; i < node->sessions; i++)
+        due = node->list[i]->due_ns < due ? node->list[i]->due_ns : due;
+    return due;
+}
+
+bool frd_wan_node_look(const frd_wan_node *node, int rank, unsigned k, frd_wan_route_info *info)
+{
+    const frd_wan_session *const s = node->session[rank];
+    const frd_wan_route *r;
+
+    if (s == NULL || k >= s->routes)
+        return false;
+    r = s->route[k];
+    *info = (frd_wan_route_info){
+        .state = r->state,
+        .hops = r->hops,
+        .rtt_ns = r->path.smooth_ns,
+        .base_rtt_ns = r->path.base_ns,
+        .rate = frd_wan_path_rate(&r->path),
+        .loss_ppm = (uint64_t)(r->pace.loss_round * 1e6),
+        .inflight = r->path.inflight,
+        .cap = r->pace.cap,
+        .datagram_bytes = r->datagram_bytes,
+        .mode = (int)r->pace.mode,
+    };
+    for (unsigned i = 0; i < r->hops; i++)
+        info->via[i] = r->via.rank[i];
+    return true;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * node.h - a rank's end of the WAN, without socket, clock or thread: datagrams and the time go in, datagrams and the
+ * time of the next deadline come out. Lanes drive it (lane.h); tests drive it in virtual time.
+ *
+ *     node      the sessions of a rank, what it relays, its cap            node.c
+ *     session   messages to and from one other rank                        session.c, session_send.c, session_receive.c
+ *     route     one way there: address or relays, state, heartbeats        route.c
+ *     rel       which datagrams of a route arrived                         rel.c
+ *     pace      how fast the route sends                                   pace.c
+ *     path      what the route has shown of itself                         path.c
+ *     seal      what protects a datagram                                   seal.h
+ *
+ * One caller at a time. Callbacks of frd_wan_user come from within calls of this file and must not call back. */
+#ifndef FRD_WAN_NODE_H
+#define FRD_WAN_NODE_H
+
+#include "net/net.h"
+
+typedef struct frd_wan_node frd_wan_node;
+typedef struct frd_wan_in frd_wan_in;
+typedef struct frd_wan_out frd_wan_out;
+
+/* Where a datagram goes to or came from: the lane's business, compared as a whole. */
+typedef struct frd_wan_addr {
+    uint8_t bytes[28];
+    uint32_t len; /* 0: none */
+} frd_wan_addr;
+
+enum { FRD_WAN_ADDRS = 8, FRD_WAN_ROUTES = 4, FRD_WAN_VIA = 3 };
+
+/* X(field, "counter", "meaning"): the node's, since it was made. */
+#define FRD_WAN_COUNTS(X) \
+    X(sent_bytes, "wan.sent_bytes", "payload bytes given to the WAN") \
+    X(sent_messages, "wan.sent_messages", "messages given to the WAN") \
+    X(received_bytes, "wan.received_bytes", "payload bytes received over the WAN") \
+    X(datagrams_sent, "wan.datagrams_sent", "datagrams sent over the WAN") \
+    X(datagrams_received, "wan.datagrams_received", "datagrams of peers that were taken") \
+    X(again_bytes, "wan.retransmitted_bytes", "payload bytes sent again over the WAN") \
+    X(again_chunks, "wan.retransmitted_chunks", "chunks sent again over the WAN") \
+    X(spurious, "wan.spurious", "datagrams given up that had arrived") \
+    X(duplicate_bytes, "wan.duplicate_bytes", "payload bytes that had come before") \
+    X(duplicates, "wan.duplicates", "datagrams that had come before") \
+    X(corrupt, "wan.corrupt", "datagrams whose seal did not fit") \
+    X(malformed, "wan.malformed", "datagrams of no known form, or from nobody known") \
+    X(no_room, "wan.no_room", "datagrams dropped for want of memory or early window") \
+    X(rerouted_chunks, "wan.rerouted_chunks", "chunks taken off a route that did not answer") \
+    X(routes_down, "wan.routes_down", "times that a route went down") \
+    X(heartbeats, "wan.heartbeats", "heartbeats sent") \
+    X(heartbeats_lost, "wan.heartbeats_lost", "heartbeats that found no answer in time") \
+    X(relayed, "wan.relayed", "datagrams forwarded for others") \
+    X(relay_dropped, "wan.relay_dropped", "datagrams for others that were not forwarded")
+
+#define FRD_WAN_COUNT_FIELD(field, name, text) uint64_t field;
+typedef struct frd_wan_counts {
+    FRD_WAN_COUNTS(FRD_WAN_COUNT_FIELD)
+} frd_wan_counts;
+#undef FRD_WAN_COUNT_FIELD
+
+/* Everything that a topology file or options may say. Zero where "0:" says so. */
+typedef struct frd_wan_params {
+    int rank, size;
+    uint64_t job;   /* hash of the job's name */
+    uint64_t epoch; /* random: this process */
+    uint64_t heartbeat_ns;
+    uint64_t lost_ns;       /* a peer without any route is lost after that; 0: never */
+    uint64_t early_bytes;   /* taken from a peer before its messages are accepted */
+    uint64_t copy_most;     /* a message of up to so many bytes is copied, and ends at once */
+    uint64_t copy_bytes;    /* copies kept per peer, at most */
+    uint64_t start_bytes;   /* sent in the first round trip of a route */
+    uint64_t inflight_most; /* on its way per route */
+    uint64_t rate;          /* bytes per second that this rank may send; 0: no limit */
+    uint32_t datagram_bytes; /* that every path is taken to carry */
+    uint32_t datagram_most;  /* that the lane can carry: paths are probed for it */
+    bool relay;              /* forward for others */
+} frd_wan_params;
+
+typedef struct frd_wan_user {
+    /* A message came, as far as its beginning; one of accept and refuse must follow, in any order, at any time. */
+    void (*offered)(void *arg, int peer, const frd_tag *tag, uint64_t len, frd_wan_in *in);
+    void (*control)(void *arg, int peer, const frd_tag *tag, const void *data, size_t len);
+    /* A send (receive) ended: OK, CANCELED (the sender took it back), RANK_LOST. Its buffer is the caller's again. */
+    void (*sent)(void *arg, void *user, int rc);
+    void (*received)(void *arg, void *user, int rc);
+    void (*left)(void *arg, int peer); /* it said goodbye */
+    void (*lost)(void *arg, int peer, const char *why);
+    void *arg;
+} frd_wan_user;
+
+int frd_wan_node_new(const frd_wan_params *params, const frd_wan_user *user, frd_wan_node **node);
+void frd_wan_node_free(frd_wan_node *node); /* NULL is fine; nobody is told */
+const frd_wan_counts *frd_wan_node_counts(const frd_wan_node *node);
+
+/* Tells where a rank is: addresses to try, none if it must dial us. `epoch` is the peer's. FEDRDMA_ERR_NOMEM. */
+int frd_wan_node_peer(frd_wan_node *node, int rank, uint64_t epoch, const frd_wan_addr *addr, unsigned addrs);
+/* One more way to a rank: through these ranks, in order. Both ends may say so; one suffices. FEDRDMA_ERR_INVALID: an
+ * unknown rank, or too many. */
+int frd_wan_node_route(frd_wan_node *node, int rank, const int *via, unsigned hops, uint64_t now_ns);
+/* Knocks at a peer, so that the first message finds its route open. */
+void frd_wan_node_dial(frd_wan_node *node, int rank, uint64_t now_ns);
+
+/* ---- messages ---- */
+
+typedef struct frd_wan_message {
+    frd_tag tag;
+    const void *buf;
+    size_t len;
+    void *user;
+} frd_wan_message;
+
+/* Sends. *out is NULL when the message ended at once, with what is returned (it was copied, or FEDRDMA_ERR_*);
+ * otherwise user.sent tells. */
+int frd_wan_send(frd_wan_node *node, int peer, uint64_t now_ns, const frd_wan_message *message, frd_wan_out **out);
+/* Takes a send back: user.sent will not be called for it. */
+void frd_wan_cancel_send(frd_wan_node *node, int peer, uint64_t now_ns, frd_wan_out *out);
+/* Takes an offer into `buf`. True: not whole yet, user.received tells; false: over, *rc says how. */
+bool frd_wan_accept(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in, void *buf, void *user, int *rc);
+void frd_wan_refuse(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in);
+/* Takes a receive back: user.received will not be called for it. */
+void frd_wan_cancel_receive(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in);
+
+/* Has all that was copied and all that was answered arrived? */
+bool frd_wan_flushed(const frd_wan_node *node);
+/* Says goodbye to all: the datagrams come out of frd_wan_node_pull. */
+void frd_wan_goodbye(frd_wan_node *node, uint64_t now_ns);
+
+/* ---- datagrams ---- */
+
+/* Some datagrams for one address, one behind the other: all of segment_bytes but the last, which may be shorter. */
+typedef struct frd_wan_batch {
+    frd_wan_addr to;
+    unsigned char *data; /* the caller's room */
+    size_t room;         /* of it, at least FRD_WAN_DATAGRAM_MAX */
+    size_t bytes, segment_bytes;
+    unsigned count, most; /* datagrams; how many fit into a call of the lane */
+} frd_wan_batch;
+
+/* Takes a datagram in; its bytes are changed. */
+void frd_wan_node_input(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *from, void *datagram, size_t bytes);
+/* What is to be sent now; false: nothing (more). Does what is due first. */
+bool frd_wan_node_pull(frd_wan_node *node, uint64_t now_ns, frd_wan_batch *batch);
+/* When to pull again, if nothing comes in before; UINT64_MAX: never. */
+uint64_t frd_wan_node_due(const frd_wan_node *node);
+
+/* ---- what there is to see ---- */
+
+enum frd_wan_route_state {
+    FRD_WAN_ROUTE_NEW,      /* nobody has answered yet */
+    FRD_WAN_ROUTE_UP,
+    FRD_WAN_ROUTE_DEGRADED, /* what was sent is not acknowledged: probes only */
+    FRD_WAN_ROUTE_DOWN      /* silent: heartbeats only */
+};
+
+typedef struct frd_wan_route_info {
+    enum frd_wan_route_state state;
+    unsigned hops;
+    int via[FRD_WAN_VIA];
+    uint64_t rtt_ns, base_rtt_ns, rate, loss_ppm, inflight, cap;
+    uint32_t datagram_bytes;
+    int mode; /* enum frd_wan_pace_mode */
+} frd_wan_route_info;
+
+/* The k-th route to a rank; false: there is none. */
+bool frd_wan_node_look(const frd_wan_node *node, int rank, unsigned k, frd_wan_route_info *info);
+
+#endif

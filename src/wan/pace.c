@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * pace.c - rate control after BBR (Cardwell et al., ACM Queue 2016, and draft-cardwell-iccrg-bbr-congestion-control):
+ * a model of the path, its rate (best delivery rate of the last round trips) and its bare round trip, not its losses,
+ * decides. Where it differs from BBR, and why:
+ *
+ *   - CRUISE keeps a small queue (QUEUE of the path's content) instead of none and up to a whole one: the line never
+ *     runs empty, and neither jitter nor our own late wake-ups cost goodput, which BBR's eight-phase cycle and its
+ *     200 ms of ProbeRTT do. The cap on what is on its way makes it so; the rate is only a little above the path's,
+ *     to smooth.
+ *   - START ends when a queue shows, not only when the rate stops to grow three rounds later: a queue of one path's
+ *     content then does not overflow.
+ *   - The bare round trip shows in the DOWN round after each UP, where the cap is exactly the path's content.
+ *   - Loss alone is not congestion. Loss that is much higher than in DOWN rounds is (a shallow queue overflows): then
+ *     the cap yields, and comes back slowly. */
+#include "wan/pace.h"
+
+#include "base/clock.h"
+
+/* Shares of the path's content (rate x bare round trip). */
+#define QUEUE 0.10         /* that CRUISE keeps in the queue; also its median queueing delay over the round trip */
+#define QUEUE_SHOWS 0.25   /* START has filled the path */
+#define QUEUE_TOO_LONG 0.4 /* others fill it, too: let go */
+#define QUEUE_NONE 0.02    /* the path can carry more */
+#define UP_CAP 1.3
+#define UP_RATE 1.25
+#define CRUISE_RATE 1.06
+#define START_RATE 2.0
+#define DRAIN_RATE 0.5
+#define LOSS_EXCESS 0.02 /* above that of DOWN rounds: the queue overflows */
+#define YIELD_LEAST 0.5
+#define GROWTH 1.25 /* a round of START must bring so much */
+
+enum {
+    CRUISE_ROUNDS = 10, /* between two UPs */
+    FLAT_ROUNDS = 3,
+    IDLE_ROUNDS = 2,
+    QUANTUM_MAX = 48 * 1024, /* one batch of segmentation offload */
+    QUANTUM_MIN = 2 * 1500
+};
+
+#define QUEUE_NOISE_NS (2 * FRD_NS_PER_MS)     /* a queue shorter than this may be our own wake-ups */
+#define QUANTUM_NS (FRD_NS_PER_MS / 2)         /* what may go at once, in time */
+#define LATE_NS (FRD_NS_PER_MS)                /* a sender that wakes late may catch up with so much */
+#define ACK_NS (FRD_NS_PER_MS + QUANTUM_NS)    /* acknowledgements and wake-ups come in steps: room for one */
+
+void frd_wan_pace_init(frd_wan_pace *pace, uint64_t start_bytes, uint64_t most_rate, uint64_t inflight_max)
+{
+    *pace = (frd_wan_pace){
+        .start_bytes = start_bytes,
+        .most_rate = most_rate,
+        .inflight_max = inflight_max,
+        .cap = start_bytes,
+        .yield = 1,
+        .quantum_bytes = QUANTUM_MIN,
+    };
+}
+
+static double bytes_in(uint64_t rate, uint64_t ns)
+{
+    return (double)rate * (double)ns / (double)FRD_NS_PER_S;
+}
+
+static void enter(frd_wan_pace *pace, enum frd_wan_pace_mode mode)
+{
+    pace->mode = mode;
+    pace->rounds = pace->idle_rounds = pace->flat_rounds = 0;
+}
+
+static bool longer(const frd_wan_path *path, uint64_t queue_ns, double share)
+{
+    return (double)queue_ns > share * (double)path->base_ns && queue_ns > QUEUE_NOISE_NS;
+}
+
+/* The smoothed round trip follows within some dozen acknowledgements. */
+static bool queue_shows(const frd_wan_path *path)
+{
+    return path->smooth_ns > path->base_ns && longer(path, path->smooth_ns - path->base_ns, QUEUE_SHOWS);
+}
+
+static void note_losses(frd_wan_pace *pace, const frd_wan_round *round)
+{
+    const uint64_t sent = round->acked + round->lost;
+
+    if (sent == 0)
+        return;
+    pace->loss_round = (double)round->lost / (double)sent;
+    if (pace->mode == FRD_WAN_PACE_DOWN || pace->loss_round < pace->loss_bare)
+        pace->loss_bare += (pace->loss_round - pace->loss_bare) / 4;
+    if (pace->mode == FRD_WAN_PACE_START || pace->mode == FRD_WAN_PACE_DRAIN)
+        return;
+    if (pace->loss_round > pace->loss_bare + LOSS_EXCESS)
+        pace->yield = pace->yield * 0.93 < YIELD_LEAST ? YIELD_LEAST : pace->yield * 0.93;
+    else
+        pace->yield = pace->yield + 0.02 > 1 ? 1 : pace->yield + 0.02;
+}
+
+static void start_round(frd_wan_pace *pace, const frd_wan_path *path, const frd_wan_round *round)
+{
+    const uint64_t rate = frd_wan_path_rate(path);
+
+    if (round->limited)
+        return;
+    if ((double)rate >= GROWTH * (double)pace->full_rate) {
+        pace->full_rate = rate;
+        pace->flat_rounds = 0;
+    } else if (++pace->flat_rounds >= FLAT_ROUNDS) {
+        enter(pace, FRD_WAN_PACE_DRAIN);
+    }
+}
+
+static void cruise_round(frd_wan_pace *pace, const frd_wan_path *path, const frd_wan_round *round)
+{
+    const bool idle = !round->limited && pace->yield >= 1 &&
+                      (double)pace->queue_ns < QUEUE_NONE * (double)path->base_ns + (double)QUANTUM_NS;
+
+    pace->idle_rounds = idle ? pace->idle_rounds + 1 : 0;
+    if (longer(path, pace->queue_ns, QUEUE_TOO_LONG)) {
+        enter(pace, FRD_WAN_PACE_DOWN);
+    } else if (pace->idle_rounds >= IDLE_ROUNDS || pace->rounds >= CRUISE_ROUNDS) {
+        pace->full_rate = frd_wan_path_rate(path);
+        enter(pace, FRD_WAN_PACE_UP);
+    }
+}
+
+/* The round in which UP was asked for shows the rate before; the next one shows the answer. */
+static void up_round(frd_wan_pace *pace, const frd_wan_path *path)
+{
+    const uint64_t rate = frd_wan_path_rate(path);
+
+    if (pace->rounds < 2)
+        return;
+    if ((double)rate > 1.1 * (double)pace->full_rate && !longer(path, pace->queue_ns, QUEUE_SHOWS)) {
+        pace->full_rate = rate;
+        pace->rounds = 1; /* and more? */
+        if (pace->loss_round <= pace->loss_bare + LOSS_EXCESS && !queue_shows(path))
+            enter(pace, FRD_WAN_PACE_START);
+    } else {
+        enter(pace, FRD_WAN_PACE_DOWN);
+    }
+}
+
+static void on_round(frd_wan_pace *pace, const frd_wan_path *path, const frd_wan_round *round)
+{
+    pace->rounds++;
+    pace->queue_ns = round->rtt_ns > path->base_ns ? round->rtt_ns - path->base_ns : 0;
+    note_losses(pace, round);
+    switch (pace->mode) {
+    case FRD_WAN_PACE_START:
+        start_round(pace, path, round);
+        break;
+    case FRD_WAN_PACE_DRAIN:
+        break;
+    case FRD_WAN_PACE_CRUISE:
+        cruise_round(pace, path, round);
+        break;
+    case FRD_WAN_PACE_UP:
+        up_round(pace, path);
+        break;
+    case FRD_WAN_PACE_DOWN:
+        if (pace->rounds >= 2)
+            enter(pace, FRD_WAN_PACE_CRUISE);
+        break;
+    }
+}
+
+static void decide(frd_wan_pace *pace, const frd_wan_path *path)
+{
+    static const double rate_of[] = { [FRD_WAN_PACE_START] = START_RATE,
+                                      [FRD_WAN_PACE_DRAIN] = DRAIN_RATE,
+                                      [FRD_WAN_PACE_CRUISE] = CRUISE_RATE,
+                                      [FRD_WAN_PACE_UP] = UP_RATE,
+                                      [FRD_WAN_PACE_DOWN] = 1.0 };
+    static const double cap_of[] = { [FRD_WAN_PACE_DRAIN] = 1.0,
+                                     [FRD_WAN_PACE_CRUISE] = 1.0 + QUEUE,
+                                     [FRD_WAN_PACE_UP] = UP_CAP,
+                                     [FRD_WAN_PACE_DOWN] = 1.0 };
+    const uint64_t best = frd_wan_path_rate(path);
+    const double content = bytes_in(best, path->base_ns);
+    double rate = (double)best, quantum;
+
+    if (pace->mode == FRD_WAN_PACE_START) {
+        rate = path->smooth_ns == 0 ? 0
+                                    : START_RATE * (double)pace->cap * (double)FRD_NS_PER_S / (double)path->smooth_ns;
+    } else {
+        double cap = content * cap_of[pace->mode] * pace->yield + bytes_in(best, ACK_NS);
+
+        rate *= rate_of[pace->mode] * pace->yield;
+        cap = cap < (double)(4 * QUANTUM_MIN) ? (double)(4 * QUANTUM_MIN) : cap;
+        pace->cap = (uint64_t)cap;
+    }
+    if (pace->most_rate > 0 && rate > (double)pace->most_rate)
+        rate = (double)pace->most_rate;
+    if (pace->cap > pace->inflight_max)
+        pace->cap = pace->inflight_max;
+    pace->rate = (uint64_t)rate;
+    quantum = bytes_in(pace->rate, QUANTUM_NS);
+    pace->quantum_bytes = quantum < QUANTUM_MIN   ? QUANTUM_MIN
+                          : quantum > QUANTUM_MAX ? QUANTUM_MAX
+                                                  : (uint64_t)quantum;
+}
+
+void frd_wan_pace_ack(frd_wan_pace *pace, const frd_wan_path *path, uint64_t acked_bytes, const frd_wan_round *round)
+{
+    if (round != NULL)
+        on_round(pace, path, round);
+    if (pace->mode == FRD_WAN_PACE_START) {
+        if (path->inflight + acked_bytes >= pace->cap / 2) /* grow only when it is used */
+            pace->cap += acked_bytes;
+        if (queue_shows(path))
+            enter(pace, FRD_WAN_PACE_DRAIN);
+    }
+    if (pace->mode == FRD_WAN_PACE_DRAIN &&
+        (double)path->inflight <= bytes_in(frd_wan_path_rate(path), path->base_ns + ACK_NS))
+        enter(pace, FRD_WAN_PACE_CRUISE);
+    decide(pace, path);
+}
+
+uint64_t frd_wan_pace_room(const frd_wan_pace *pace, const frd_wan_path *path, uint64_t now_ns, bool *full)
+{
+    const uint64_t room = pace->cap > path->inflight ? pace->cap - path->inflight : 0;
+
+    *full = room == 0;
+    if (room == 0 || now_ns < pace->next_ns)
+        return 0;
+    return room < pace->quantum_bytes ? room : pace->quantum_bytes;
+}
+
+void frd_wan_pace_sent(frd_wan_pace *pace, uint64_t now_ns, uint64_t bytes)
+{
+    if (pace->rate == 0)
+        return;
+    if (pace->next_ns + LATE_NS < now_ns)
+        pace->next_ns = now_ns - LATE_NS;
+    pace->next_ns += (uint64_t)((double)bytes * (double)FRD_NS_PER_S / (double)pace->rate);
+}

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * route.c - one way to a rank: is it up, and what must be said to know.
+ *
+ *     NEW --- our knock is answered ---> UP --- two probes unanswered ---> DEGRADED
+ *                                        ^ ^------ an acknowledgement -------+  |  silent for DOWN_BEATS heartbeats
+ *                                        +-------- an acknowledgement ------- DOWN
+ *
+ * Only acknowledgements count, not what the peer sends: the route must work in both directions. In UP every datagram
+ * is a heartbeat; where none comes for an interval, a PING goes. What was on its way on a route that is not up goes on
+ * to the others, or waits for it when there is none. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/num.h"
+#include "wan/core.h"
+
+enum {
+    PROBES_DEGRADED = 2,
+    DOWN_HALF_BEATS = 5, /* 2.5 heartbeats: below the 3 in which a dead route must be left */
+    IDLE_BEATS = 10,     /* without messages, heartbeats are so much rarer */
+    PROBES_FAILED = 3    /* large datagrams lost: the path does not carry them */
+};
+
+#define IDLE_NS (5 * FRD_NS_PER_S)           /* without messages for so long a session is idle */
+#define IDLE_MOST_NS (10 * FRD_NS_PER_S)     /* NAT forgets a binding after 30 s */
+#define KNOCK_NS (100 * FRD_NS_PER_MS)       /* first wait for an answer, then doubled */
+#define PROBE_AGAIN_NS (300 * FRD_NS_PER_MS) /* of large datagrams */
+
+frd_wan_route *frd_wan_route_new(frd_wan_session *session, const frd_wan_via *via, unsigned hops)
+{
+    const frd_wan_params *const params = &session->node->params;
+    const frd_wan_rel_user user = {
+        .acked = frd_wan_items_acked,
+        .lost = frd_wan_items_lost,
+        .forget = frd_wan_items_forget,
+    };
+    frd_wan_route *const route = frd_calloc(1, sizeof(*route));
+
+    if (route == NULL)
+        return NULL;
+    route->session = session;
+    route->hops = hops;
+    route->via = *via;
+    route->datagram_bytes = params->datagram_bytes;
+    route->datagram_most = params->datagram_most;
+    route->probe_ns = UINT64_MAX;
+    route->hello_wait_ns = KNOCK_NS;
+    frd_wan_rel_init(&route->rel, &session->node->memory.packets, &user);
+    route->rel.user.arg = route;
+    frd_wan_pace_init(&route->pace, params->start_bytes, params->rate, params->inflight_most);
+    return route;
+}
+
+void frd_wan_route_free(frd_wan_route *route)
+{
+    if (route == NULL)
+        return;
+    frd_wan_rel_free(&route->rel);
+    frd_free(route);
+}
+
+bool frd_wan_route_usable(const frd_wan_route *route)
+{
+    return route->state == FRD_WAN_ROUTE_UP;
+}
+
+uint64_t frd_wan_route_room(const frd_wan_route *route, uint64_t now_ns)
+{
+    bool full;
+
+    return frd_wan_route_usable(route) ? frd_wan_pace_room(&route->pace, &route->path, now_ns, &full) : 0;
+}
+
+bool frd_wan_route_address(const frd_wan_route *route, frd_wan_addr *to)
+{
+    const frd_wan_session *const first =
+        route->hops == 0 ? NULL : route->session->node->session[route->via.rank[0]];
+
+    if (route->hops == 0)
+        *to = route->addr;
+    else if (first != NULL)
+        *to = first->route[0]->addr.len > 0 ? first->route[0]->addr : first->addr[0];
+    else
+        to->len = 0;
+    return to->len > 0;
+}
+
+/* ---- state ---- */
+
+static bool others_up(const frd_wan_route *route)
+{
+    const frd_wan_session *const s = route->session;
+
+    for (unsigned i = 0; i < s->routes; i++) {
+        if (s->route[i] != route && frd_wan_route_usable(s->route[i]))
+            return true;
+    }
+    return false;
+}
+
+static void give_up(frd_wan_route *route)
+{
+    route->session->node->counts.rerouted_chunks += route->rel.inflight;
+    frd_wan_rel_fail(&route->rel, &route->path);
+}
+
+static void leave_up(frd_wan_route *route, enum frd_wan_route_state state, uint64_t now_ns)
+{
+    frd_wan_session *const s = route->session;
+
+    route->state = state;
+    /* The path may have changed: large datagrams, and only they, may be what does not pass. */
+    if (route->datagram_bytes > s->node->params.datagram_bytes) {
+        route->datagram_bytes = s->node->params.datagram_bytes;
+        route->probe_ns = UINT64_MAX;
+    }
+    if (state == FRD_WAN_ROUTE_DOWN) {
+        s->node->counts.routes_down++;
+        route->ping_ns = now_ns;
+    }
+    if (state == FRD_WAN_ROUTE_DOWN || others_up(route))
+        give_up(route);
+    if (s->alone_ns == 0 && !frd_wan_session_up(s))
+        s->alone_ns = now_ns;
+    frd_wan_session_wake(s);
+}
+
+static void go_up(frd_wan_route *route, uint64_t now_ns)
+{
+    const uint64_t beat = route->session->node->params.heartbeat_ns;
+
+    if (route->state == FRD_WAN_ROUTE_UP)
+        return;
+    route->state = FRD_WAN_ROUTE_UP;
+    route->session->alone_ns = 0;
+    route->ping_ns = now_ns + beat;
+    route->rel.probes = 0;
+    if (route->probe_ns == UINT64_MAX && route->datagram_most > route->datagram_bytes &&
+        route->probes_failed < PROBES_FAILED)
+        route->probe_ns = now_ns;
+    frd_wan_session_wake(route->session);
+}
+
+void frd_wan_route_heard(frd_wan_route *route, uint64_t now_ns)
+{
+    route->heard_ns = now_ns;
+}
+
+/* ---- what comes in ---- */
+
+void frd_wan_route_hello(frd_wan_route *route, uint64_t now_ns, const frd_wan_hello *hello, const frd_wan_addr *from)
+{
+    const frd_wan_params *const params = &route->session->node->params;
+    const bool open = route->state != FRD_WAN_ROUTE_UP;
+
+    if (hello->datagram_bytes >= FRD_WAN_DATAGRAM_MIN)
+        route->datagram_most = (uint32_t)frd_min_size(hello->datagram_bytes, params->datagram_most);
+    if (hello->answer == 0) {
+        route->answer = *hello;
+        route->answer.answer = 1;
+        route->answer.datagram_bytes = (uint16_t)params->datagram_most;
+        route->answer.epoch_from = hello->epoch_to;
+        route->answer.epoch_to = hello->epoch_from;
+        route->answer_hello = true;
+        route->answer_to = *from;
+        if (route->state == FRD_WAN_ROUTE_NEW) {
+            route->addr = *from;
+            route->hello_ns = now_ns;
+            route->session->dialed = true;
+        }
+    } else if (hello->sent_ns <= now_ns && now_ns - hello->sent_ns < FRD_NS_PER_S * 60) {
+        if (route->path.smooth_ns == 0)
+            frd_wan_path_rtt(&route->path, now_ns, now_ns - hello->sent_ns);
+        if (open)
+            route->addr = *from;
+        if (route->state == FRD_WAN_ROUTE_NEW) {
+            frd_wan_pace_ack(&route->pace, &route->path, 0, NULL);
+            go_up(route, now_ns);
+        } else if (open) {
+            route->ping = true;
+        }
+    }
+    frd_wan_session_wake(route->session);
+}
+
+void frd_wan_route_ack(frd_wan_route *route, uint64_t now_ns, const frd_wan_frame *ack)
+{
+    const unsigned before = route->rel.count;
+    const uint64_t spurious = route->rel.spurious;
+    uint64_t acked;
+    frd_wan_round round;
+    bool over;
+
+    if (!frd_wan_rel_ack(&route->rel, &route->path, now_ns, ack, &acked, &round, &over)) {
+        route->session->node->counts.malformed++;
+        return;
+    }
+    route->session->node->counts.spurious += route->rel.spurious - spurious;
+    if (route->rel.count == before)
+        return;
+    if (acked > 0)
+        frd_wan_pace_ack(&route->pace, &route->path, acked, over ? &round : NULL);
+    (void)frd_wan_rel_detect(&route->rel, &route->path, now_ns);
+    if (route->state != FRD_WAN_ROUTE_NEW)
+        go_up(route, now_ns);
+    frd_wan_session_wake(route->session);
+}
+
+/* ---- time ---- */
+
+static uint64_t down_ns(const frd_wan_route *route)
+{
+    const bool asked = route->rel.inflight > 0 && route->rel.asked_ns > 0;
+
+    if (!asked || route->state == FRD_WAN_ROUTE_DOWN)
+        return UINT64_MAX;
+    return route->rel.asked_ns + route->session->node->params.heartbeat_ns / 2 * DOWN_HALF_BEATS;
+}
+
+static uint64_t probe_ns(const frd_wan_route *route)
+{
+    if (route->state == FRD_WAN_ROUTE_DOWN)
+        return UINT64_MAX;
+    return frd_wan_rel_probe_ns(&route->rel, &route->path);
+}
+
+/* Nothing has been acknowledged for too long: asks again, with the oldest of what is missing. */
+static void probe(frd_wan_route *route, uint64_t now_ns)
+{
+    frd_wan_session *const s = route->session;
+    frd_wan_packet *p;
+
+    route->rel.probes++;
+    route->rel.last_ns = now_ns;
+    route->ping = true;
+    if (route->rel.probes == PROBES_DEGRADED && route->state == FRD_WAN_ROUTE_UP) {
+        leave_up(route, FRD_WAN_ROUTE_DEGRADED, now_ns);
+        return;
+    }
+    TAILQ_FOREACH (p, &route->rel.sent, link) {
+        if (!p->lost)
+            break;
+    }
+    for (unsigned i = 0; p != NULL && i < p->items; i++) {
+        frd_wan_item *const item = p->item[i];
+
+        if (item->done || item->queued)
+            continue;
+        item->queued = true;
+        STAILQ_INSERT_HEAD(item->type == FRD_WAN_CHUNK ? &s->again : &s->notes, item, link);
+        route->push = true;
+    }
+}
+
+static void beat(frd_wan_route *route, uint64_t now_ns)
+{
+    frd_wan_session *const s = route->session;
+    const uint64_t every = s->node->params.heartbeat_ns;
+    const bool idle = s->used_ns + IDLE_NS < now_ns;
+    const uint64_t rare = every * IDLE_BEATS > IDLE_MOST_NS ? (every > IDLE_MOST_NS ? every : IDLE_MOST_NS)
+                                                           : every * IDLE_BEATS;
+
+    if (route->state == FRD_WAN_ROUTE_DOWN) {
+        route->ping_ns = now_ns + every / 2;
+        route->hello = route->hops == 0;
+        s->node->counts.heartbeats_lost++;
+    } else {
+        const uint64_t silent = now_ns - route->heard_ns, wait = idle ? rare : every;
+
+        if (silent < wait) {
+            route->ping_ns = route->heard_ns + wait;
+            return;
+        }
+        route->ping_ns = now_ns + wait;
+    }
+    route->ping = true;
+    s->node->counts.heartbeats++;
+}
+
+void frd_wan_route_run(frd_wan_route *route, uint64_t now_ns)
+{
+    if (route->state == FRD_WAN_ROUTE_NEW)
+        return;
+    if (route->rel.loss_ns <= now_ns)
+        (void)frd_wan_rel_detect(&route->rel, &route->path, now_ns);
+    if (down_ns(route) <= now_ns)
+        leave_up(route, FRD_WAN_ROUTE_DOWN, now_ns);
+    if (probe_ns(route) <= now_ns)
+        probe(route, now_ns);
+    if (route->ping_ns <= now_ns)
+        beat(route, now_ns);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t frd_wan_route_due(const frd_wan_route *route)
+{
+    uint64_t due;
+
+    if (route->answer_hello || route->bye)
+        return 0;
+    if (route->state == FRD_WAN_ROUTE_NEW)
+        return least(route->rel.ack_ns, route->session->dialed ? route->hello_ns : UINT64_MAX);
+    if (route->ping || route->hello)
+        return 0;
+    due = least(route->rel.ack_ns, route->rel.loss_ns);
+    due = least(due, least(probe_ns(route), down_ns(route)));
+    due = least(due, route->state == FRD_WAN_ROUTE_UP ? route->probe_ns : UINT64_MAX);
+    return least(due, route->ping_ns);
+}
+
+/* ---- what goes out ---- */
+
+static void write_hello(frd_wan_route *route, const frd_wan_hello *hello, const frd_wan_addr *to, frd_wan_batch *batch)
+{
+    static const frd_wan_seal open_seal = { .ops = &frd_wan_seal_crc };
+    const size_t head = frd_wan_write_head(route, batch->data, FRD_WAN_HELLO, 0, 0);
+
+    memcpy(batch->data + head, hello, sizeof(*hello));
+    open_seal.ops->seal(&open_seal, 0, batch->data, head, sizeof(*hello));
+    batch->to = *to;
+    batch->bytes = batch->segment_bytes = head + sizeof(*hello) + open_seal.ops->tag_bytes;
+    batch->count = 1;
+    route->session->node->counts.datagrams_sent++;
+}
+
+/* The next address to knock at: where it was heard, or one after the other of those that it named. */
+static bool knock_at(frd_wan_route *route, frd_wan_addr *to)
+{
+    const frd_wan_session *const s = route->session;
+    const unsigned k = route->tries++;
+
+    if (route->hops > 0)
+        return frd_wan_route_address(route, to);
+    if (s->addrs == 0 || (route->addr.len > 0 && k % (s->addrs + 1) == 0))
+        *to = route->addr;
+    else
+        *to = s->addr[k % s->addrs];
+    return to->len > 0;
+}
+
+static bool knock(frd_wan_route *route, uint64_t now_ns, frd_wan_batch *batch)
+{
+    const frd_wan_session *const s = route->session;
+    const frd_wan_params *const params = &s->node->params;
+    const frd_wan_hello hello = {
+        .magic = FRD_WAN_HELLO_MAGIC,
+        .datagram_bytes = (uint16_t)params->datagram_most,
+        .job = params->job,
+        .epoch_from = params->epoch,
+        .epoch_to = s->epoch,
+        .sent_ns = now_ns,
+    };
+    frd_wan_addr to;
+
+    route->hello = false;
+    route->hello_ns = now_ns + route->hello_wait_ns;
+    if (route->tries >= s->addrs && route->hello_wait_ns < params->heartbeat_ns)
+        route->hello_wait_ns *= 2;
+    if (!knock_at(route, &to))
+        return false; /* it must dial us */
+    write_hello(route, &hello, &to, batch);
+    return true;
+}
+
+/* A PING as long as the largest datagram. */
+static bool write_probe(frd_wan_route *route, uint64_t now_ns, frd_wan_batch *batch)
+{
+    frd_wan_session *const s = route->session;
+    const size_t head = frd_wan_head_bytes(route->hops), tag = s->seal.ops->tag_bytes, all = route->datagram_most;
+    frd_wan_wire_note note = { .type = FRD_WAN_PING };
+    frd_wan_packet *const packet = frd_wan_rel_packet(&route->rel);
+
+    route->probe_ns = now_ns + PROBE_AGAIN_NS;
+    if (++route->probes_failed >= PROBES_FAILED)
+        route->probe_ns = UINT64_MAX;
+    if (packet == NULL)
+        return false;
+    note.padding = (uint16_t)(all - head - tag - sizeof(note));
+    packet->probe_bytes = (uint16_t)all;
+    route->rel.next++;
+    (void)frd_wan_write_head(route, batch->data, FRD_WAN_DATA, FRD_WAN_ACK_NOW, packet->number);
+    memcpy(batch->data + head, &note, sizeof(note));
+    memset(batch->data + head + sizeof(note), 0, note.padding);
+    s->seal.ops->seal(&s->seal, packet->number, batch->data, head, all - head - tag);
+    frd_wan_rel_sent(&route->rel, &route->path, packet, now_ns, (uint32_t)all + FRD_WAN_BELOW);
+    s->node->counts.datagrams_sent++;
+    batch->bytes = batch->segment_bytes = all;
+    batch->count = 1;
+    return frd_wan_route_address(route, &batch->to);
+}
+
+bool frd_wan_route_signal(frd_wan_route *route, uint64_t now_ns, frd_wan_batch *batch)
+{
+    const bool is_new = route->state == FRD_WAN_ROUTE_NEW;
+    frd_wan_addr to;
+
+    if (route->answer_hello) {
+        route->answer_hello = false;
+        to = route->answer_to;
+        if (route->hops == 0 || frd_wan_route_address(route, &to)) {
+            write_hello(route, &route->answer, &to, batch);
+            return true;
+        }
+    }
+    if (is_new ? route->session->dialed && route->hello_ns <= now_ns : route->hello) {
+        if (knock(route, now_ns, batch))
+            return true;
+    }
+    if (route->state == FRD_WAN_ROUTE_UP && route->probe_ns <= now_ns && write_probe(route, now_ns, batch))
+        return true;
+    if (route->ping || route->bye || route->rel.ack_ns <= now_ns) {
+        const bool push = route->push && route->state != FRD_WAN_ROUTE_DOWN;
+
+        route->push = false;
+        if (!frd_wan_route_address(route, &to)) {
+            route->ping = route->bye = false;
+            route->rel.ack_ns = UINT64_MAX;
+            return false;
+        }
+        batch->bytes = batch->segment_bytes = frd_wan_session_write(route, now_ns, batch->data, batch->room, push);
+        batch->count = 1;
+        batch->to = to;
+        if (batch->bytes == 0) {
+            route->ping = route->bye = false;
+            route->rel.ack_ns = UINT64_MAX;
+        }
+        return batch->bytes > 0;
+    }
+    return false;
+}

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * wan_model.c - see wan_model.h. A discrete event simulation: a heap of arrivals, and the nodes' own deadlines. */
+#include "wan_model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH_ROOM = 64000, HEADERS = 28 };
+
+typedef struct model_event {
+    uint64_t at_ns;
+    size_t serial;
+    int to, from;
+    frd_wan_addr addr;
+    size_t bytes;
+    unsigned char *data;
+} model_event;
+
+uint64_t model_draw(model *m)
+{
+    uint64_t z = m->random += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
+
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+double model_chance(model *m)
+{
+    return (double)(model_draw(m) >> 11) * 0x1p-53;
+}
+
+frd_wan_addr model_addr(int rank, int variant)
+{
+    frd_wan_addr addr = { .len = 4, .bytes = { 10, 0, (uint8_t)variant, (uint8_t)rank } };
+
+    return addr;
+}
+
+/* ---- heap ---- */
+
+static bool before(const model_event *a, const model_event *b)
+{
+    return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->serial < b->serial;
+}
+
+static void push(model *m, model_event e)
+{
+    size_t i = m->events++;
+
+    if (m->events > m->room) {
+        m->room = m->room == 0 ? 1024 : 2 * m->room;
+        m->heap = realloc(m->heap, m->room * sizeof(*m->heap));
+        if (m->heap == NULL)
+            abort();
+    }
+    e.serial = m->serial++;
+    while (i > 0 && before(&e, &m->heap[(i - 1) / 2])) {
+        m->heap[i] = m->heap[(i - 1) / 2];
+        i = (i - 1) / 2;
+    }
+    m->heap[i] = e;
+}
+
+static model_event pop(model *m)
+{
+    const model_event top = m->heap[0], last = m->heap[--m->events];
+    size_t i = 0;
+
+    for (size_t child; (child = 2 * i + 1) < m->events; i = child) {
+        if (child + 1 < m->events && before(&m->heap[child + 1], &m->heap[child]))
+            child++;
+        if (!before(&m->heap[child], &last))
+            break;
+        m->heap[i] = m->heap[child];
+    }
+    m->heap[i] = last;
+    return top;
+}
+
+/* ---- links ---- */
+
+/* When a packet that comes at `at` has left a shaper; 0: its queue is full. */
+static uint64_t shape(uint64_t rate, uint64_t queue_bytes, uint64_t *free_ns, uint64_t at, size_t bytes)
+{
+    const uint64_t wait = *free_ns > at ? *free_ns - at : 0;
+
+    if (rate == 0)
+        return at;
+    if (queue_bytes > 0 && (double)wait * (double)rate / 1e9 > (double)queue_bytes)
+        return 0;
+    *free_ns = at + wait + (uint64_t)((double)bytes * 1e9 / (double)rate);
+    return *free_ns;
+}
+
+static bool is_lost(model *m, model_link *l)
+{
+    if (l->bad_enter > 0) {
+        l->bad = l->bad ? model_chance(m) >= l->bad_leave : model_chance(m) < l->bad_enter;
+        if (l->bad && model_chance(m) < l->bad_loss)
+            return true;
+    }
+    return l->loss > 0 && model_chance(m) < l->loss;
+}
+
+static void deliver(model *m, int from, int to, const unsigned char *data, size_t bytes, uint64_t at)
+{
+    model_link *const l = &m->link[from][to];
+    model_event e = { .at_ns = at + l->delay_ns, .to = to, .from = from, .addr = m->addr[from], .bytes = bytes };
+
+    if (l->jitter_ns > 0) {
+        e.at_ns += model_draw(m) % l->jitter_ns;
+        if (l->reorder == 0 && e.at_ns < l->last_ns) /* jitter alone keeps the order */
+            e.at_ns = l->last_ns;
+    }
+    if (l->reorder > 0 && model_chance(m) < l->reorder)
+        e.at_ns += l->reorder_ns;
+    else
+        l->last_ns = e.at_ns;
+    e.data = malloc(bytes);
+    if (e.data == NULL)
+        abort();
+    memcpy(e.data, data, bytes);
+    if (l->corrupt > 0 && model_chance(m) < l->corrupt)
+        e.data[model_draw(m) % bytes] ^= (unsigned char)(1 << model_draw(m) % 8);
+    push(m, e);
+}
+
+static void transmit(model *m, int from, const frd_wan_addr *addr, const unsigned char *data, size_t bytes)
+{
+    const int to = addr->bytes[3];
+    model_link *const l = &m->link[from][to];
+    const size_t wire = bytes + HEADERS;
+    uint64_t at = m->now_ns, wait;
+
+    if (to >= m->nodes || memcmp(addr, &m->addr[to], sizeof(*addr)) != 0 || l->down || (l->mtu > 0 && wire > l->mtu))
+        return; /* nobody has that address (any more) */
+    at = shape(m->out[from].rate, m->out[from].queue_bytes, &m->out[from].free_ns, at, wire);
+    if (at > 0)
+        at = shape(l->rate, l->queue_bytes, &l->free_ns, at, wire);
+    if (at > 0)
+        at = shape(m->in[to].rate, m->in[to].queue_bytes, &m->in[to].free_ns, at, wire);
+    if (at == 0) {
+        m->dropped++;
+        return;
+    }
+    wait = (at - m->now_ns) / m->delay_unit_ns;
+    m->delays[wait < 511 ? wait : 511]++;
+    m->queued++;
+    if (is_lost(m, l))
+        return;
+    deliver(m, from, to, data, bytes, at);
+    if (l->duplicate > 0 && model_chance(m) < l->duplicate)
+        deliver(m, from, to, data, bytes, at);
+}
+
+uint64_t model_median_delay(const model *m)
+{
+    uint64_t sum = 0;
+    size_t i = 0;
+
+    while (i < 511 && (sum += m->delays[i]) * 2 < m->queued)
+        i++;
+    return i * m->delay_unit_ns;
+}
+
+/* ---- users ---- */
+
+/* One per node: what the callbacks get. */
+typedef struct end {
+    model *m;
+    int rank;
+} end;
+static end ends[MODEL_NODES];
+
+static unsigned char pattern_at(unsigned seed, size_t i)
+{
+    return (unsigned char)(seed * 31 + i * 7 + (i >> 8) * 3 + (i >> 16));
+}
+
+static void ended(model *m, model_transfer *t, bool sending, int rc)
+{
+    if (sending ? t->ended_send : t->ended_receive)
+        m->failures++;
+    if (sending) {
+        t->ended_send = true;
+        t->sent_rc = rc;
+        t->sent_ns = m->now_ns;
+        return;
+    }
+    t->ended_receive = true;
+    t->received_rc = rc;
+    t->received_ns = m->now_ns;
+    m->delivered += rc == FEDRDMA_OK ? t->len : 0;
+    for (size_t i = 0; rc == FEDRDMA_OK && i < t->len; i++) {
+        if (t->target[i] != pattern_at(t->seed, i)) {
+            fprintf(stderr, "byte %zu of %zu is wrong\n", i, t->len);
+            m->failures++;
+            break;
+        }
+    }
+}
+
+static void on_offered(void *arg, int peer, const frd_tag *tag, uint64_t len, frd_wan_in *in)
+{
+    end *const e = arg;
+    model_transfer *t = e->m->transfer;
+
+    while (t != NULL && (memcmp(&t->tag, tag, sizeof(*tag)) != 0 || t->from != peer || t->to != e->rank))
+        t = t->next;
+    if (t == NULL || t->offered || t->len != len) {
+        e->m->failures++;
+        return;
+    }
+    t->offered = true;
+    t->in = in;
+}
+
+static void on_control(void *arg, int peer, const frd_tag *tag, const void *data, size_t len)
+{
+    end *const e = arg;
+    const unsigned char *const at = data;
+
+    (void)peer;
+    e->m->controls[e->rank]++;
+    e->m->failures += len != tag->seq;
+    for (size_t i = 0; i < len; i++)
+        e->m->failures += at[i] != (unsigned char)tag->idx;
+}
+
+static void on_sent(void *arg, void *user, int rc)
+{
+    ended(((end *)arg)->m, user, true, rc);
+}
+
+static void on_received(void *arg, void *user, int rc)
+{
+    ended(((end *)arg)->m, user, false, rc);
+}
+
+static void on_left(void *arg, int peer)
+{
+    ((end *)arg)->m->left[((end *)arg)->rank] |= 1 << peer;
+}
+
+static void on_lost(void *arg, int peer, const char *why)
+{
+    ((end *)arg)->m->lost[((end *)arg)->rank] |= 1 << peer;
+    ((end *)arg)->m->why = why;
+}
+
+/* What the ranks do with offers, and when: after each event. */
+static void serve(model *m)
+{
+    for (model_transfer *t = m->transfer; t != NULL; t = t->next) {
+        if (t->cancel_ns > 0 && m->now_ns >= t->cancel_ns && t->cancel_send && !t->ended_send && t->out != NULL) {
+            frd_wan_cancel_send(m->node[t->from], t->to, m->now_ns, t->out);
+            memset(t->source, 0xee, t->len);
+            ended(m, t, true, FEDRDMA_ERR_CANCELED);
+        }
+        if (t->in == NULL || m->now_ns < t->start_ns + t->accept_after_ns)
+            continue;
+        if (t->ended_receive)
+            continue;
+        if (t->cancel_receive && m->now_ns >= t->cancel_ns && t->target != NULL) {
+            frd_wan_cancel_receive(m->node[t->to], m->now_ns, t->in);
+            ended(m, t, false, FEDRDMA_ERR_CANCELED);
+        } else if (t->refuse) {
+            frd_wan_refuse(m->node[t->to], m->now_ns, t->in);
+            ended(m, t, false, FEDRDMA_ERR_CANCELED);
+        } else if (t->target == NULL) {
+            int rc;
+
+            t->target = malloc(t->len + 1);
+            if (t->target == NULL)
+                abort();
+            memset(t->target, 0xaa, t->len + 1);
+            m->wake_ns[t->to] = 0;
+            if (!frd_wan_accept(m->node[t->to], m->now_ns, t->in, t->target, t, &rc))
+                ended(m, t, false, rc);
+        }
+    }
+}
+
+/* ---- runs ---- */
+
+void model_init(model *m, int nodes, uint64_t seed)
+{
+    memset(m, 0, sizeof(*m));
+    m->nodes = nodes;
+    m->random = seed * 1000003;
+    m->now_ns = FRD_NS_PER_S;
+    m->delay_unit_ns = FRD_NS_PER_MS / 4;
+    for (int i = 0; i < nodes; i++) {
+        m->addr[i] = model_addr(i, 0);
+        m->params[i] = (frd_wan_params){
+            .rank = i,
+            .size = nodes,
+            .job = 7,
+            .epoch = model_draw(m),
+            .heartbeat_ns = 500 * FRD_NS_PER_MS,
+            .lost_ns = 180 * FRD_NS_PER_S,
+            .early_bytes = 16 << 20,
+            .copy_most = 8192,
+            .copy_bytes = 256 << 10,
+            .start_bytes = 256 << 10,
+            .inflight_most = 64 << 20,
+            .datagram_bytes = 1400,
+            .datagram_most = 1472,
+            .relay = true,
+        };
+    }
+}
+
+void model_links(model *m, const model_link *link)
+{
+    for (int i = 0; i < m->nodes; i++) {
+        for (int k = 0; k < m->nodes; k++)
+            m->link[i][k] = *link;
+    }
+}
+
+void model_start(model *m)
+{
+    for (int i = 0; i < m->nodes; i++) {
+        const frd_wan_user user = {
+            .offered = on_offered,
+            .control = on_control,
+            .sent = on_sent,
+            .received = on_received,
+            .left = on_left,
+            .lost = on_lost,
+            .arg = &ends[i],
+        };
+
+        ends[i] = (end){ m, i };
+        if (frd_wan_node_new(&m->params[i], &user, &m->node[i]) != FEDRDMA_OK)
+            abort();
+    }
+    for (int i = 0; i < m->nodes; i++) {
+        for (int k = 0; k < m->nodes; k++) {
+            if (i != k)
+                (void)frd_wan_node_peer(m->node[i], k, m->params[k].epoch, &m->addr[k], 1);
+        }
+    }
+}
+
+void model_free(model *m)
+{
+    for (int i = 0; i < m->nodes; i++)
+        frd_wan_node_free(m->node[i]);
+    while (m->events > 0)
+        free(pop(m).data);
+    for (model_transfer *t = m->transfer, *next; t != NULL; t = next) {
+        next = t->next;
+        free(t->source);
+        free(t->target);
+        free(t);
+    }
+    free(m->heap);
+}
+
+void model_send(model *m, model_transfer *t)
+{
+    frd_wan_message message = { .tag = t->tag, .len = t->len, .user = t };
+    int rc;
+
+    t->next = m->transfer;
+    m->transfer = t;
+    t->start_ns = m->now_ns;
+    t->source = malloc(t->len + 1);
+    if (t->source == NULL)
+        abort();
+    for (size_t i = 0; i < t->len; i++)
+        t->source[i] = pattern_at(t->seed, i);
+    message.buf = t->source;
+    m->wake_ns[t->from] = 0;
+    rc = frd_wan_send(m->node[t->from], t->to, m->now_ns, &message, &t->out);
+    if (t->out == NULL)
+        ended(m, t, true, rc);
+}
+
+bool model_settled(const model *m)
+{
+    for (const model_transfer *t = m->transfer; t != NULL; t = t->next) {
+        if (!t->ended_send || !t->ended_receive)
+            return false;
+    }
+    return true;
+}
+
+static void pull_all(model *m)
+{
+    static unsigned char room[BATCH_ROOM];
+
+    for (int i = 0; i < m->nodes; i++) {
+        frd_wan_batch batch = { .data = room, .room = sizeof(room), .most = 44 };
+        int rounds = 0;
+
+        if (frd_wan_node_due(m->node[i]) > m->now_ns || m->wake_ns[i] > m->now_ns)
+            continue;
+        while (frd_wan_node_pull(m->node[i], m->now_ns, &batch)) {
+            for (size_t at = 0; at < batch.bytes; at += batch.segment_bytes) {
+                const size_t left = batch.bytes - at;
+
+                transmit(m, i, &batch.to, room + at, left < batch.segment_bytes ? left : batch.segment_bytes);
+            }
+            if (++rounds > 100000) {
+                fprintf(stderr, "rank %d never stops sending\n", i);
+                abort();
+            }
+        }
+    }
+}
+
+static uint64_t next_time(model *m)
+{
+    uint64_t next = m->events > 0 ? m->heap[0].at_ns : UINT64_MAX;
+
+    for (int i = 0; i < m->nodes; i++) {
+        uint64_t due = frd_wan_node_due(m->node[i]);
+
+        if (due <= m->now_ns) {
+            due = m->wake_ns[i] > m->now_ns ? m->wake_ns[i] : m->now_ns + 1;
+        } else if (m->late_ns > 0 && due != UINT64_MAX) {
+            if (m->wake_ns[i] < due || m->wake_ns[i] > due + m->late_ns)
+                m->wake_ns[i] = due + model_draw(m) % m->late_ns;
+            due = m->wake_ns[i];
+        }
+        next = due < next ? due : next;
+    }
+    return next;
+}
+
+static void step(model *m, uint64_t until_ns)
+{
+    const uint64_t next = next_time(m);
+
+    m->now_ns = next < until_ns ? next : until_ns;
+    while (m->events > 0 && m->heap[0].at_ns <= m->now_ns) {
+        model_event e = pop(m);
+
+        m->wake_ns[e.to] = 0;
+        frd_wan_node_input(m->node[e.to], m->now_ns, &e.addr, e.data, e.bytes);
+        free(e.data);
+    }
+    serve(m);
+    pull_all(m);
+}
+
+bool model_run(model *m, uint64_t until_ns)
+{
+    serve(m);
+    pull_all(m);
+    while (!model_settled(m) && m->now_ns < until_ns)
+        step(m, until_ns);
+    return model_settled(m);
+}
+
+void model_pass(model *m, uint64_t ns)
+{
+    const uint64_t until = m->now_ns + ns;
+
+    pull_all(m);
+    while (m->now_ns < until)
+        step(m, until);
+}
