@@ -10,8 +10,8 @@
  *   - START ends when a queue shows, not only when the rate stops to grow three rounds later: a queue of one path's
  *     content then does not overflow.
  *   - The bare round trip shows in the DOWN round after each UP, where the cap is exactly the path's content.
- *   - Loss alone is not congestion. Loss that is much higher than in DOWN rounds is (a shallow queue overflows): then
- *     the cap yields, and comes back slowly. */
+ *   - Loss alone is not congestion: DOWN rounds, where there is no queue, show how much of it the path has anyway, and
+ *     so much more is sent. Loss beyond that is a shallow queue that overflows: then CRUISE gives up its surplus. */
 #include "wan/pace.h"
 
 #include "base/clock.h"
@@ -25,13 +25,19 @@
 #define UP_RATE 1.25
 #define CRUISE_RATE 1.06
 #define START_RATE 2.0
+#define DOWN_RATE 0.97
 #define DRAIN_RATE 0.5
 #define LOSS_EXCESS 0.02 /* above that of DOWN rounds: the queue overflows */
-#define YIELD_LEAST 0.5
+#define SURPLUS_LEAST (-0.4)
+#define SURPLUS_STEP 0.2
+#define UP_GROWTH 1.1   /* UP has found more */
+#define LOSS_START 0.1  /* ends START, where the loss of the path is not known yet */
+#define LOSS_MOST 0.3   /* that we send more for */
 #define GROWTH 1.25 /* a round of START must bring so much */
 
 enum {
-    CRUISE_ROUNDS = 10, /* between two UPs */
+    CRUISE_ROUNDS = 8,       /* between two UPs, twice as many after each one in vain */
+    CRUISE_ROUNDS_MOST = 32,
     FLAT_ROUNDS = 3,
     IDLE_ROUNDS = 2,
     QUANTUM_MAX = 48 * 1024, /* one batch of segmentation offload */
@@ -50,7 +56,8 @@ void frd_wan_pace_init(frd_wan_pace *pace, uint64_t start_bytes, uint64_t most_r
         .most_rate = most_rate,
         .inflight_max = inflight_max,
         .cap = start_bytes,
-        .yield = 1,
+        .surplus = 1,
+        .cruise_rounds = CRUISE_ROUNDS,
         .quantum_bytes = QUANTUM_MIN,
     };
 }
@@ -77,6 +84,12 @@ static bool queue_shows(const frd_wan_path *path)
     return path->smooth_ns > path->base_ns && longer(path, path->smooth_ns - path->base_ns, QUEUE_SHOWS);
 }
 
+/* More loss than without a queue. */
+static bool excess(const frd_wan_pace *pace)
+{
+    return pace->loss_round > pace->loss_bare + LOSS_EXCESS;
+}
+
 static void note_losses(frd_wan_pace *pace, const frd_wan_round *round)
 {
     const uint64_t sent = round->acked + round->lost;
@@ -84,20 +97,25 @@ static void note_losses(frd_wan_pace *pace, const frd_wan_round *round)
     if (sent == 0)
         return;
     pace->loss_round = (double)round->lost / (double)sent;
-    if (pace->mode == FRD_WAN_PACE_DOWN || pace->loss_round < pace->loss_bare)
-        pace->loss_bare += (pace->loss_round - pace->loss_bare) / 4;
+    pace->loss_mean += (pace->loss_round - pace->loss_mean) / 8;
+    if ((pace->mode == FRD_WAN_PACE_DOWN && pace->rounds >= 2) || pace->loss_round < pace->loss_bare)
+        pace->loss_bare += (pace->loss_round - pace->loss_bare) / 2;
     if (pace->mode == FRD_WAN_PACE_START || pace->mode == FRD_WAN_PACE_DRAIN)
         return;
-    if (pace->loss_round > pace->loss_bare + LOSS_EXCESS)
-        pace->yield = pace->yield * 0.93 < YIELD_LEAST ? YIELD_LEAST : pace->yield * 0.93;
-    else
-        pace->yield = pace->yield + 0.02 > 1 ? 1 : pace->yield + 0.02;
+    if (!excess(pace))
+        pace->surplus = pace->surplus + SURPLUS_STEP / 4 > 1 ? 1 : pace->surplus + SURPLUS_STEP / 4;
+    else if (pace->mode == FRD_WAN_PACE_CRUISE && pace->tested)
+        pace->surplus = pace->surplus - SURPLUS_STEP < SURPLUS_LEAST ? SURPLUS_LEAST : pace->surplus - SURPLUS_STEP;
 }
 
 static void start_round(frd_wan_pace *pace, const frd_wan_path *path, const frd_wan_round *round)
 {
     const uint64_t rate = frd_wan_path_rate(path);
 
+    if (pace->loss_round > pace->loss_bare + LOSS_START && round->lost > pace->start_bytes / 8) {
+        enter(pace, FRD_WAN_PACE_DRAIN);
+        return;
+    }
     if (round->limited)
         return;
     if ((double)rate >= GROWTH * (double)pace->full_rate) {
@@ -110,36 +128,62 @@ static void start_round(frd_wan_pace *pace, const frd_wan_path *path, const frd_
 
 static void cruise_round(frd_wan_pace *pace, const frd_wan_path *path, const frd_wan_round *round)
 {
-    const bool idle = !round->limited && pace->yield >= 1 &&
+    const bool idle = !round->limited && pace->surplus >= 1 &&
                       (double)pace->queue_ns < QUEUE_NONE * (double)path->base_ns + (double)QUANTUM_NS;
 
     pace->idle_rounds = idle ? pace->idle_rounds + 1 : 0;
-    if (longer(path, pace->queue_ns, QUEUE_TOO_LONG)) {
+    pace->cruise_rtt_ns = round->rtt_ns;
+    if (longer(path, pace->queue_ns, QUEUE_TOO_LONG) || (excess(pace) && !pace->tested)) {
         enter(pace, FRD_WAN_PACE_DOWN);
-    } else if (pace->idle_rounds >= IDLE_ROUNDS || pace->rounds >= CRUISE_ROUNDS) {
+    } else if (pace->idle_rounds >= IDLE_ROUNDS || pace->rounds >= pace->cruise_rounds) {
         pace->full_rate = frd_wan_path_rate(path);
         enter(pace, FRD_WAN_PACE_UP);
     }
 }
 
-/* The round in which UP was asked for shows the rate before; the next one shows the answer. */
-static void up_round(frd_wan_pace *pace, const frd_wan_path *path)
+/* More on its way that makes more come through did not wait in a queue: the round trip before UP was a bare one,
+ * whatever we thought. */
+static bool has_grown(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns)
 {
     const uint64_t rate = frd_wan_path_rate(path);
 
-    if (pace->rounds < 2)
-        return;
-    if ((double)rate > 1.1 * (double)pace->full_rate && !longer(path, pace->queue_ns, QUEUE_SHOWS)) {
-        pace->full_rate = rate;
-        pace->rounds = 1; /* and more? */
-        if (pace->loss_round <= pace->loss_bare + LOSS_EXCESS && !queue_shows(path))
-            enter(pace, FRD_WAN_PACE_START);
-    } else {
-        enter(pace, FRD_WAN_PACE_DOWN);
-    }
+    if ((double)rate <= UP_GROWTH * (double)pace->full_rate)
+        return false;
+    if (pace->cruise_rtt_ns > path->base_ns)
+        frd_wan_path_rebase(path, now_ns, pace->cruise_rtt_ns);
+    pace->full_rate = rate;
+    pace->cruise_rounds = CRUISE_ROUNDS;
+    pace->tested = false;
+    enter(pace, FRD_WAN_PACE_START);
+    return true;
 }
 
-static void on_round(frd_wan_pace *pace, const frd_wan_path *path, const frd_wan_round *round)
+/* The first round of UP shows the rate before it, the last ones of its answer come in the first one of DOWN. */
+static void up_round(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns)
+{
+    if (pace->rounds < 2 || has_grown(pace, path, now_ns))
+        return;
+    enter(pace, FRD_WAN_PACE_DOWN);
+    pace->asked = true;
+}
+
+static void down_round(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns)
+{
+    const bool asked = pace->asked;
+
+    pace->asked = false;
+    if (asked && has_grown(pace, path, now_ns))
+        return;
+    if (asked)
+        pace->cruise_rounds =
+            2 * pace->cruise_rounds > CRUISE_ROUNDS_MOST ? CRUISE_ROUNDS_MOST : 2 * pace->cruise_rounds;
+    if (pace->rounds < 2)
+        return;
+    pace->tested = true;
+    enter(pace, FRD_WAN_PACE_CRUISE);
+}
+
+static void on_round(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns, const frd_wan_round *round)
 {
     pace->rounds++;
     pace->queue_ns = round->rtt_ns > path->base_ns ? round->rtt_ns - path->base_ns : 0;
@@ -154,13 +198,18 @@ static void on_round(frd_wan_pace *pace, const frd_wan_path *path, const frd_wan
         cruise_round(pace, path, round);
         break;
     case FRD_WAN_PACE_UP:
-        up_round(pace, path);
+        up_round(pace, path, now_ns);
         break;
     case FRD_WAN_PACE_DOWN:
-        if (pace->rounds >= 2)
-            enter(pace, FRD_WAN_PACE_CRUISE);
+        down_round(pace, path, now_ns);
         break;
     }
+}
+
+/* In CRUISE a gain above 1 shrinks, and falls a little below 1, as long as that makes less loss. */
+static double with_surplus(const frd_wan_pace *pace, double gain)
+{
+    return pace->mode == FRD_WAN_PACE_CRUISE ? 1 + (gain - 1) * pace->surplus : gain;
 }
 
 static void decide(frd_wan_pace *pace, const frd_wan_path *path)
@@ -169,22 +218,24 @@ static void decide(frd_wan_pace *pace, const frd_wan_path *path)
                                       [FRD_WAN_PACE_DRAIN] = DRAIN_RATE,
                                       [FRD_WAN_PACE_CRUISE] = CRUISE_RATE,
                                       [FRD_WAN_PACE_UP] = UP_RATE,
-                                      [FRD_WAN_PACE_DOWN] = 1.0 };
+                                      [FRD_WAN_PACE_DOWN] = DOWN_RATE };
     static const double cap_of[] = { [FRD_WAN_PACE_DRAIN] = 1.0,
                                      [FRD_WAN_PACE_CRUISE] = 1.0 + QUEUE,
                                      [FRD_WAN_PACE_UP] = UP_CAP,
                                      [FRD_WAN_PACE_DOWN] = 1.0 };
     const uint64_t best = frd_wan_path_rate(path);
     const double content = bytes_in(best, path->base_ns);
-    double rate = (double)best, quantum;
+    const double random = pace->loss_mean < pace->loss_bare ? pace->loss_mean : pace->loss_bare;
+    const double sent = 1.0 / (1.0 - (random < LOSS_MOST ? random : LOSS_MOST)); /* for each byte that arrives */
+    double rate = (double)best * sent, quantum;
 
     if (pace->mode == FRD_WAN_PACE_START) {
         rate = path->smooth_ns == 0 ? 0
                                     : START_RATE * (double)pace->cap * (double)FRD_NS_PER_S / (double)path->smooth_ns;
     } else {
-        double cap = content * cap_of[pace->mode] * pace->yield + bytes_in(best, ACK_NS);
+        double cap = content * sent * with_surplus(pace, cap_of[pace->mode]) + bytes_in(best, ACK_NS);
 
-        rate *= rate_of[pace->mode] * pace->yield;
+        rate *= with_surplus(pace, rate_of[pace->mode]);
         cap = cap < (double)(4 * QUANTUM_MIN) ? (double)(4 * QUANTUM_MIN) : cap;
         pace->cap = (uint64_t)cap;
     }
@@ -199,10 +250,11 @@ static void decide(frd_wan_pace *pace, const frd_wan_path *path)
                                                   : (uint64_t)quantum;
 }
 
-void frd_wan_pace_ack(frd_wan_pace *pace, const frd_wan_path *path, uint64_t acked_bytes, const frd_wan_round *round)
+void frd_wan_pace_ack(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns, uint64_t acked_bytes,
+                      const frd_wan_round *round)
 {
     if (round != NULL)
-        on_round(pace, path, round);
+        on_round(pace, path, now_ns, round);
     if (pace->mode == FRD_WAN_PACE_START) {
         if (path->inflight + acked_bytes >= pace->cap / 2) /* grow only when it is used */
             pace->cap += acked_bytes;

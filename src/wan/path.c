@@ -71,6 +71,14 @@ static void note_base(frd_wan_path *path, uint64_t now_ns, uint64_t mean_ns)
     path->base_ns = base;
 }
 
+void frd_wan_path_rebase(frd_wan_path *path, uint64_t now_ns, uint64_t base_ns)
+{
+    for (int i = 0; i < FRD_WAN_BASE_SLOTS; i++)
+        path->base_slot[i] = 0;
+    path->base_second = now_ns / FRD_NS_PER_S;
+    path->base_slot[path->base_second % FRD_WAN_BASE_SLOTS] = path->base_ns = base_ns;
+}
+
 void frd_wan_path_acked(frd_wan_path *path, uint64_t now_ns, const frd_wan_stamp *stamp)
 {
     path->inflight -= stamp->bytes;

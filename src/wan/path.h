@@ -56,6 +56,9 @@ void frd_wan_path_lost(frd_wan_path *path, const frd_wan_stamp *stamp);
  * *round is it. */
 bool frd_wan_path_ack(frd_wan_path *path, uint64_t now_ns, const frd_wan_stamp *newest, frd_wan_round *round);
 
+/* The bare round trip is another one than we thought. */
+void frd_wan_path_rebase(frd_wan_path *path, uint64_t now_ns, uint64_t base_ns);
+
 /* Bytes per second that the path has delivered at its best lately; 0: unknown. */
 uint64_t frd_wan_path_rate(const frd_wan_path *path);
 

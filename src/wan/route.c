@@ -174,7 +174,7 @@ void frd_wan_route_hello(frd_wan_route *route, uint64_t now_ns, const frd_wan_he
         if (open)
             route->addr = *from;
         if (route->state == FRD_WAN_ROUTE_NEW) {
-            frd_wan_pace_ack(&route->pace, &route->path, 0, NULL);
+            frd_wan_pace_ack(&route->pace, &route->path, now_ns, 0, NULL);
             go_up(route, now_ns);
         } else if (open) {
             route->ping = true;
@@ -199,7 +199,7 @@ void frd_wan_route_ack(frd_wan_route *route, uint64_t now_ns, const frd_wan_fram
     if (route->rel.count == before)
         return;
     if (acked > 0)
-        frd_wan_pace_ack(&route->pace, &route->path, acked, over ? &round : NULL);
+        frd_wan_pace_ack(&route->pace, &route->path, now_ns, acked, over ? &round : NULL);
     (void)frd_wan_rel_detect(&route->rel, &route->path, now_ns);
     if (route->state != FRD_WAN_ROUTE_NEW)
         go_up(route, now_ns);
