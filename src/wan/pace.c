@@ -5,8 +5,7 @@
  *
  *   - CRUISE keeps a small queue (QUEUE of the path's content) instead of none and up to a whole one: the line never
  *     runs empty, and neither jitter nor our own late wake-ups cost goodput, which BBR's eight-phase cycle and its
- *     200 ms of ProbeRTT do. The cap on what is on its way makes it so; the rate is only a little above the path's,
- *     to smooth.
+ *     200 ms of ProbeRTT do. The rate steers there, within some per cent of the path's.
  *   - START ends when a queue shows, not only when the rate stops to grow three rounds later: a queue of one path's
  *     content then does not overflow.
  *   - The bare round trip shows in the DOWN round after each UP, where the cap is exactly the path's content.
@@ -18,12 +17,15 @@
 
 /* Shares of the path's content (rate x bare round trip). */
 #define QUEUE 0.10         /* that CRUISE keeps in the queue; also its median queueing delay over the round trip */
+#define QUEUE_BYTES 32768. /* and so many bytes more, alike for all: of two that share a line, the slower one gains */
 #define QUEUE_SHOWS 0.25   /* START has filled the path */
 #define QUEUE_TOO_LONG 0.4 /* others fill it, too: let go */
 #define QUEUE_NONE 0.02    /* the path can carry more */
-#define UP_CAP 1.3
+#define UP_CAP 1.5
 #define UP_RATE 1.25
-#define CRUISE_RATE 1.06
+#define CRUISE_LEAST 0.94
+#define CRUISE_MOST 1.06
+#define CRUISE_CAP 1.5
 #define START_RATE 2.0
 #define DOWN_RATE 0.97
 #define DRAIN_RATE 0.5
@@ -133,7 +135,7 @@ static void cruise_round(frd_wan_pace *pace, const frd_wan_path *path, const frd
 
     pace->idle_rounds = idle ? pace->idle_rounds + 1 : 0;
     pace->cruise_rtt_ns = round->rtt_ns;
-    if (longer(path, pace->queue_ns, QUEUE_TOO_LONG) || (excess(pace) && !pace->tested)) {
+    if ((longer(path, pace->queue_ns, QUEUE_TOO_LONG) && pace->rounds >= CRUISE_ROUNDS / 2) || (excess(pace) && !pace->tested)) {
         enter(pace, FRD_WAN_PACE_DOWN);
     } else if (pace->idle_rounds >= IDLE_ROUNDS || pace->rounds >= pace->cruise_rounds) {
         pace->full_rate = frd_wan_path_rate(path);
@@ -149,12 +151,16 @@ static bool has_grown(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns)
 
     if ((double)rate <= UP_GROWTH * (double)pace->full_rate)
         return false;
-    if (pace->cruise_rtt_ns > path->base_ns)
-        frd_wan_path_rebase(path, now_ns, pace->cruise_rtt_ns);
     pace->full_rate = rate;
     pace->cruise_rounds = CRUISE_ROUNDS;
     pace->tested = false;
-    enter(pace, FRD_WAN_PACE_START);
+    if ((double)pace->queue_ns < 2 * QUEUE_NONE * (double)path->base_ns) {
+        enter(pace, FRD_WAN_PACE_START);
+        return true;
+    }
+    if (++pace->grown >= 2 && pace->cruise_rtt_ns > path->base_ns)
+        frd_wan_path_rebase(path, now_ns, pace->cruise_rtt_ns);
+    enter(pace, FRD_WAN_PACE_UP);
     return true;
 }
 
@@ -180,6 +186,7 @@ static void down_round(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns)
     if (pace->rounds < 2)
         return;
     pace->tested = true;
+    pace->grown = 0;
     enter(pace, FRD_WAN_PACE_CRUISE);
 }
 
@@ -206,21 +213,29 @@ static void on_round(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns, co
     }
 }
 
-/* In CRUISE a gain above 1 shrinks, and falls a little below 1, as long as that makes less loss. */
-static double with_surplus(const frd_wan_pace *pace, double gain)
+/* Steers towards a little queue: by the round trip as it is now, half of the difference in each one, which is stable.
+ * The bounds are narrow. Who shares the line sees the same queue and is slowed down alike; a session whose path has
+ * one queue more than theirs would otherwise give way to them until nothing is left of it. */
+static double cruise_gain(const frd_wan_pace *pace, const frd_wan_path *path, double content)
 {
-    return pace->mode == FRD_WAN_PACE_CRUISE ? 1 + (gain - 1) * pace->surplus : gain;
+    const uint64_t queue_ns = path->smooth_ns > path->base_ns ? path->smooth_ns - path->base_ns : 0;
+    const double more = content > 8 * QUEUE_BYTES ? QUEUE_BYTES / content : 1.0 / 8;
+    const double queue = (double)queue_ns / (double)(path->base_ns + 1);
+    double gain = 1 + (QUEUE + more - queue) / 2;
+
+    gain = gain < CRUISE_LEAST ? CRUISE_LEAST : gain > CRUISE_MOST ? CRUISE_MOST : gain;
+    return gain > 1 ? 1 + (gain - 1) * pace->surplus : gain;
 }
 
 static void decide(frd_wan_pace *pace, const frd_wan_path *path)
 {
     static const double rate_of[] = { [FRD_WAN_PACE_START] = START_RATE,
                                       [FRD_WAN_PACE_DRAIN] = DRAIN_RATE,
-                                      [FRD_WAN_PACE_CRUISE] = CRUISE_RATE,
+                                      [FRD_WAN_PACE_CRUISE] = 1.0,
                                       [FRD_WAN_PACE_UP] = UP_RATE,
                                       [FRD_WAN_PACE_DOWN] = DOWN_RATE };
     static const double cap_of[] = { [FRD_WAN_PACE_DRAIN] = 1.0,
-                                     [FRD_WAN_PACE_CRUISE] = 1.0 + QUEUE,
+                                     [FRD_WAN_PACE_CRUISE] = CRUISE_CAP,
                                      [FRD_WAN_PACE_UP] = UP_CAP,
                                      [FRD_WAN_PACE_DOWN] = 1.0 };
     const uint64_t best = frd_wan_path_rate(path);
@@ -233,9 +248,9 @@ static void decide(frd_wan_pace *pace, const frd_wan_path *path)
         rate = path->smooth_ns == 0 ? 0
                                     : START_RATE * (double)pace->cap * (double)FRD_NS_PER_S / (double)path->smooth_ns;
     } else {
-        double cap = content * sent * with_surplus(pace, cap_of[pace->mode]) + bytes_in(best, ACK_NS);
+        double cap = content * sent * cap_of[pace->mode] + bytes_in(best, ACK_NS);
 
-        rate *= with_surplus(pace, rate_of[pace->mode]);
+        rate *= pace->mode == FRD_WAN_PACE_CRUISE ? cruise_gain(pace, path, content) : rate_of[pace->mode];
         cap = cap < (double)(4 * QUANTUM_MIN) ? (double)(4 * QUANTUM_MIN) : cap;
         pace->cap = (uint64_t)cap;
     }
@@ -264,6 +279,7 @@ void frd_wan_pace_ack(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns, u
     if (pace->mode == FRD_WAN_PACE_DRAIN &&
         (double)path->inflight <= bytes_in(frd_wan_path_rate(path), path->base_ns + ACK_NS))
         enter(pace, FRD_WAN_PACE_CRUISE);
+    path->hold = pace->mode == FRD_WAN_PACE_DOWN || pace->mode == FRD_WAN_PACE_DRAIN;
     decide(pace, path);
 }
 

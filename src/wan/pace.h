@@ -30,6 +30,7 @@ typedef struct frd_wan_pace {
     unsigned flat_rounds;         /* in START: without growth */
     unsigned idle_rounds;         /* in CRUISE: without any queue */
     double surplus;               /* share of CRUISE's gains above 1 that loss leaves it */
+    unsigned grown;               /* UPs in a row that found more */
     bool asked;                   /* an UP is just over */
     bool tested;                  /* a DOWN has shown what the path loses anyway */
     double loss_bare, loss_round, loss_mean; /* of datagrams: without a queue; in the last round; of many */

@@ -119,7 +119,7 @@ bool frd_wan_path_ack(frd_wan_path *path, uint64_t now_ns, const frd_wan_stamp *
         note_base(path, now_ns, path->round.rtt_ns);
     }
     /* A round without enough to send cannot lower the estimate, but what it shows to be possible is. */
-    if (!path->round.limited || path->round.rate > frd_wan_path_rate(path)) {
+    if ((!path->round.limited && !path->hold) || path->round.rate > frd_wan_path_rate(path)) {
         path->rate_of[path->rounds % FRD_WAN_RATE_ROUNDS] = path->round.rate;
         path->rounds++;
     }

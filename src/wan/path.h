@@ -42,6 +42,7 @@ typedef struct frd_wan_path {
     uint64_t rounds;
     uint64_t rate_of[FRD_WAN_RATE_ROUNDS];
     uint64_t rtt_sum_ns, rtt_samples;
+    bool hold;           /* we send less than we could: a round must not lower the estimate of the rate */
     frd_wan_round round; /* the one that is under way */
 } frd_wan_path;
 

@@ -243,5 +243,7 @@ bool frd_wan_session_pull(frd_wan_session *s, uint64_t now_ns, frd_wan_batch *ba
     }
 idle:
     s->due_ns = due(s);
+    if (s->due_ns <= now_ns) /* whatever could not be done now cannot be done at once */
+        s->due_ns = now_ns + FRD_NS_PER_MS / 4;
     return false;
 }

@@ -396,6 +396,20 @@ bool frd_wan_session_has_work(const frd_wan_session *session)
     return first(s, &s->notes) != NULL || first(s, &s->again) != NULL || next_out(s) != NULL;
 }
 
+/* Bytes of a chunk with its header that fit into a datagram of any route: it may have to go again, elsewhere. */
+static size_t narrowest(const frd_wan_session *s)
+{
+    size_t room = FRD_WAN_DATAGRAM_MAX;
+
+    for (unsigned i = 0; i < s->routes; i++) {
+        const frd_wan_route *const r = s->route[i];
+
+        if (frd_wan_route_usable(r))
+            room = frd_min_size(room, r->datagram_bytes - frd_wan_head_bytes(r->hops) - s->seal.ops->tag_bytes);
+    }
+    return room;
+}
+
 /* Cuts the next chunk of a message into at most `room` bytes, headers included. */
 static frd_wan_item *cut(frd_wan_session *s, frd_wan_out *out, size_t room)
 {
@@ -406,7 +420,7 @@ static frd_wan_item *cut(frd_wan_session *s, frd_wan_out *out, size_t room)
 
     if (room < head + frd_min_size(out->len - out->cut, DATA_LEAST))
         return NULL;
-    bytes = frd_min_size(room - head, out->len - out->cut);
+    bytes = frd_min_size(frd_min_size(room, narrowest(s)) - head, out->len - out->cut);
     if (early)
         bytes = frd_min_size(bytes, early_room(s));
     item = item_new(s, FRD_WAN_CHUNK, out->entry.id);
@@ -445,13 +459,14 @@ static size_t item_bytes(const frd_wan_item *item)
     return sizeof(frd_wan_wire_chunk) + (item->opens ? sizeof(frd_wan_wire_open) : 0) + item->bytes;
 }
 
-/* A chunk that was cut for a larger datagram: what does not fit becomes an item of its own. */
+/* A chunk that was cut for a larger datagram: what does not fit becomes an item of its own. (Should the larger one have
+ * arrived after all, so has what is left of this one.) */
 static bool split(frd_wan_session *s, frd_wan_item *item, size_t room)
 {
     const size_t head = item_bytes(item) - item->bytes;
     frd_wan_item *rest;
 
-    if (item->type != FRD_WAN_CHUNK || item->packets > 0 || room < head + DATA_LEAST)
+    if (item->type != FRD_WAN_CHUNK || room < head + DATA_LEAST)
         return false;
     rest = item_new(s, FRD_WAN_CHUNK, item->id);
     if (rest == NULL)
