@@ -122,7 +122,8 @@ void frd_wan_session_lose(frd_wan_session *session, const char *why);
 /* Does what is due, and says when something will be. */
 void frd_wan_session_run(frd_wan_session *session, uint64_t now_ns);
 bool frd_wan_session_pull(frd_wan_session *session, uint64_t now_ns, frd_wan_batch *batch);
-frd_wan_route *frd_wan_session_route(frd_wan_session *session, const frd_wan_via *via, unsigned hops);
+/* The route through these relays; NULL: there is none, and no room for it, or it may not be added. */
+frd_wan_route *frd_wan_session_route(frd_wan_session *session, const frd_wan_via *via, unsigned hops, bool may_add);
 bool frd_wan_session_up(const frd_wan_session *session);
 /* Looks again at when something is due. */
 void frd_wan_session_wake(frd_wan_session *session);

@@ -72,7 +72,7 @@ int frd_wan_node_route(frd_wan_node *node, int rank, const int *via, unsigned ho
             return FEDRDMA_ERR_INVALID;
         list.rank[i] = (uint16_t)via[i];
     }
-    route = frd_wan_session_route(node->session[rank], &list, hops);
+    route = frd_wan_session_route(node->session[rank], &list, hops, true);
     if (route == NULL)
         return FEDRDMA_ERR_INVALID;
     route->hello_ns = now_ns;
@@ -196,13 +196,17 @@ static void answer_refusal(frd_wan_node *node, const frd_wan_addr *from, const f
     (void)queue(node, from, datagram, sizeof(head) + sizeof(answer) + open_seal.ops->tag_bytes);
 }
 
-static frd_wan_route *route_of(frd_wan_session *s, const frd_wan_parsed *parsed)
+/* The way back. Added where it is not known: only for datagrams that were sealed. */
+static frd_wan_route *route_of(frd_wan_session *s, const frd_wan_parsed *parsed, bool may_add)
 {
     frd_wan_via back = { .rank = { 0xffff, 0xffff, 0xffff, 0xffff } };
 
-    for (unsigned i = 0; i < parsed->hops; i++)
+    for (unsigned i = 0; i < parsed->hops; i++) {
         back.rank[i] = parsed->via.rank[parsed->hops - 1 - i];
-    return frd_wan_session_route(s, &back, parsed->hops);
+        if (back.rank[i] >= s->node->params.size)
+            return NULL;
+    }
+    return frd_wan_session_route(s, &back, parsed->hops, may_add);
 }
 
 static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *from, frd_wan_parsed *parsed,
@@ -245,7 +249,7 @@ static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *
                                                                      : FRD_WAN_OTHER_PROCESS);
         return;
     }
-    route = route_of(s, parsed);
+    route = route_of(s, parsed, true);
     if (route != NULL && !s->lost)
         frd_wan_route_hello(route, now_ns, &hello, from);
 }
@@ -266,14 +270,15 @@ static void take_data(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *f
         return;
     }
     bytes = parsed->body_bytes - s->seal.ops->tag_bytes;
-    route = route_of(s, parsed);
-    if (route == NULL) {
-        node->counts.no_room++;
-        return;
-    }
-    number = frd_wan_widen(parsed->head.number, route->rel.got_largest);
+    route = route_of(s, parsed, false);
+    number = frd_wan_widen(parsed->head.number, route == NULL ? 0 : route->rel.got_largest);
     if (!s->seal.ops->open(&s->seal, number, datagram, head, bytes)) {
         node->counts.corrupt++;
+        return;
+    }
+    route = route != NULL ? route : route_of(s, parsed, true);
+    if (route == NULL) {
+        node->counts.no_room++;
         return;
     }
     if (!frd_wan_rel_fresh(&route->rel, number)) {

@@ -37,7 +37,7 @@ frd_wan_session *frd_wan_session_new(frd_wan_node *node, int rank, uint64_t epoc
     TAILQ_INIT(&s->blocked);
     for (unsigned f = 0; f < FRD_WAN_FLOWS; f++)
         TAILQ_INIT(&s->flow[f]);
-    if (frd_wan_session_route(s, &direct, 0) == NULL) {
+    if (frd_wan_session_route(s, &direct, 0, true) == NULL) {
         frd_wan_session_free(s);
         return NULL;
     }
@@ -75,13 +75,13 @@ void frd_wan_session_wake(frd_wan_session *session)
     session->due_ns = 0;
 }
 
-frd_wan_route *frd_wan_session_route(frd_wan_session *s, const frd_wan_via *via, unsigned hops)
+frd_wan_route *frd_wan_session_route(frd_wan_session *s, const frd_wan_via *via, unsigned hops, bool may_add)
 {
     for (unsigned i = 0; i < s->routes; i++) {
         if (s->route[i]->hops == hops && __builtin_memcmp(&s->route[i]->via, via, sizeof(*via)) == 0)
             return s->route[i];
     }
-    if (s->routes == FRD_WAN_ROUTES)
+    if (s->routes == FRD_WAN_ROUTES || !may_add)
         return NULL;
     s->route[s->routes] = frd_wan_route_new(s, via, hops);
     return s->route[s->routes] == NULL ? NULL : s->route[s->routes++];

@@ -85,13 +85,11 @@ static int take_chunk(frd_wan_session *s, uint64_t now_ns, const frd_wan_frame *
     const bool opens = (chunk->flags & FRD_WAN_CHUNK_OPEN) != 0;
     uint64_t stash;
     int64_t fresh;
-    bool is_new;
 
     if (in == NULL || in->state == FRD_WAN_IN_WITHDRAWN) {
         counts->duplicate_bytes += rc == FEDRDMA_OK ? chunk->bytes : 0;
         return rc;
     }
-    is_new = opens && !in->opened;
     if (opens && !open_in(in, frame))
         return FEDRDMA_ERR_INVALID;
     if (in->state != FRD_WAN_IN_ACCEPTED && s->stash_bytes > 2 * s->node->params.early_bytes + (1 << 20))
@@ -107,7 +105,7 @@ static int take_chunk(frd_wan_session *s, uint64_t now_ns, const frd_wan_frame *
     if (in->opened && in->tag.comm == FRD_TAG_CONTROL) {
         if (complete(in))
             deliver_control(s, in);
-    } else if (is_new) {
+    } else if (in->opened && in->state == FRD_WAN_IN_NEW) {
         in->state = FRD_WAN_IN_OFFERED;
         s->node->user.offered(s->node->user.arg, s->rank, &in->tag, in->len, in);
     } else if (in->state == FRD_WAN_IN_ACCEPTED && fresh > 0 && complete(in)) {

@@ -595,6 +595,8 @@ size_t frd_wan_session_write(frd_wan_route *route, uint64_t now_ns, unsigned cha
                              number);
     s->seal.ops->seal(&s->seal, number, at, head, bytes);
     bytes += head + tag;
+    if (packet != NULL && !data)
+        frd_wan_path_limited(&route->path); /* a heartbeat shows no rate */
     if (packet != NULL)
         frd_wan_rel_sent(&route->rel, &route->path, packet, now_ns, (uint32_t)bytes + FRD_WAN_BELOW);
     s->node->counts.datagrams_sent++;
