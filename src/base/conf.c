@@ -171,9 +171,21 @@ static const char *check_ucx_large(const frd_conf *conf)
                : NULL;
 }
 
+static const char *check_heartbeat(const frd_conf *conf)
+{
+    return conf->wan_heartbeat >= UINT64_C(1000000) && conf->wan_heartbeat <= UINT64_C(10000000000)
+               ? NULL
+               : "is out of range";
+}
+
+static const char *check_datagram(const frd_conf *conf)
+{
+    return conf->wan_datagram >= 1200 && conf->wan_datagram <= 9000 ? NULL : "is out of range";
+}
+
 static const char *check_transports(const frd_conf *conf)
 {
-    static const char *const known[] = { "shm", "ucx", "loop" };
+    static const char *const known[] = { "shm", "wan", "ucx", "loop" };
     const char *at = conf->transports;
 
     for (;;) {
@@ -230,7 +242,9 @@ static const struct {
     { "log", check_log, "error, warn, info, debug, or off" },
     { "threads", check_threads, "single or multiple" },
     { "rendezvous_server", check_server, "auto or launcher" },
-    { "transports", check_transports, "a list of shm, ucx, loop with commas between, e.g. shm,ucx" },
+    { "transports", check_transports, "a list of shm, wan, ucx, loop with commas between, e.g. shm,ucx" },
+    { "wan_heartbeat", check_heartbeat, "a time from 1ms to 10s with its unit, e.g. 500ms" },
+    { "wan_datagram", check_datagram, "1200 to 9000" },
     { "ucx_large", check_ucx_large, "auto, rendezvous or pieces" },
     { "job", check_job, ACCEPTED_NAME },
     { "silo", check_silo, ACCEPTED_NAME },

@@ -8,6 +8,27 @@
 #include <stdint.h>
 
 /* X(field, "public.name", "meaning") */
+#define FRD_STAT_WAN(X) \
+    X(wan_sent_bytes, "wan.sent_bytes", "payload bytes given to the WAN") \
+    X(wan_sent_messages, "wan.sent_messages", "messages given to the WAN") \
+    X(wan_received_bytes, "wan.received_bytes", "payload bytes received over the WAN") \
+    X(wan_datagrams_sent, "wan.datagrams_sent", "datagrams sent over the WAN") \
+    X(wan_datagrams_received, "wan.datagrams_received", "datagrams of peers that were taken") \
+    X(wan_again_bytes, "wan.retransmitted_bytes", "payload bytes sent again over the WAN") \
+    X(wan_again_chunks, "wan.retransmitted_chunks", "chunks sent again over the WAN") \
+    X(wan_spurious, "wan.spurious", "datagrams given up that had arrived") \
+    X(wan_duplicate_bytes, "wan.duplicate_bytes", "payload bytes that had come before") \
+    X(wan_duplicates, "wan.duplicates", "datagrams that had come before") \
+    X(wan_corrupt, "wan.corrupt", "datagrams whose seal did not fit") \
+    X(wan_malformed, "wan.malformed", "datagrams of no known form, or from nobody known") \
+    X(wan_no_room, "wan.no_room", "datagrams dropped for want of memory or early window") \
+    X(wan_rerouted_chunks, "wan.rerouted_chunks", "chunks taken off a route that did not answer") \
+    X(wan_routes_down, "wan.routes_down", "times that a route went down") \
+    X(wan_heartbeats, "wan.heartbeats", "heartbeats sent") \
+    X(wan_heartbeats_lost, "wan.heartbeats_lost", "heartbeats that found no answer in time") \
+    X(wan_relayed, "wan.relayed", "datagrams forwarded for others") \
+    X(wan_relay_dropped, "wan.relay_dropped", "datagrams for others that were not forwarded")
+
 #define FRD_STAT_TABLE(X) \
     X(shm_sent_bytes, "shm.sent_bytes", "payload bytes sent through shared memory") \
     X(shm_sent_messages, "shm.sent_messages", "messages sent through shared memory") \
@@ -27,6 +48,7 @@
     X(loop_sent_bytes, "loop.sent_bytes", "payload bytes sent through the loop transport") \
     X(loop_sent_messages, "loop.sent_messages", "messages sent through the loop transport") \
     X(loop_received_bytes, "loop.received_bytes", "payload bytes received through the loop transport") \
+    FRD_STAT_WAN(X) \
     X(net_unexpected, "net.unexpected", "messages that arrived before their receive") \
     X(net_dropped, "net.dropped", "messages dropped: cancelled operations, malformed headers") \
     X(net_sleeps, "net.sleeps", "times a wait went to sleep in the kernel") \

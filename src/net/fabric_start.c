@@ -23,6 +23,7 @@ static const struct known {
     bool same_host; /* whom it reaches shares our cores */
 } known[] = {
     { &frd_net_shm, true },
+    { &frd_net_wan, false },
     { &frd_net_ucx, false },
     { &frd_net_loop, true },
 };
@@ -129,7 +130,7 @@ static int open_nets(start *s)
 
         if (place < 0)
             return frd_fail(s->story, FEDRDMA_ERR_INVALID,
-                            "transports: '%.*s' is none; use shm, ucx, loop, or several with commas",
+                            "transports: '%.*s' is none; use shm, wan, ucx, loop, or several with commas",
                             (int)len, name);
         rc = open_net(s, place);
     }

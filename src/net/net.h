@@ -76,7 +76,7 @@ typedef struct frd_net_env {
 } frd_net_env;
 
 typedef struct frd_net_ops {
-    const char *name; /* "shm", "ucx", "loop" */
+    const char *name; /* "shm", "wan", "ucx", "loop" */
     /* Opens; on success writes *card (valid until close) with what the peers must know. */
     int (*open)(const frd_net_env *env, frd_story *story, frd_net **net, const void **card,
                 size_t *card_bytes);
@@ -124,5 +124,6 @@ struct frd_net {
 };
 
 extern const frd_net_ops frd_net_shm, frd_net_ucx, frd_net_loop;
+extern const frd_net_ops frd_net_wan; /* src/wan/wan.c */
 
 #endif

@@ -112,6 +112,24 @@ void frd_wan_goodbye(frd_wan_node *node, uint64_t now_ns)
     }
 }
 
+bool frd_wan_parted(const frd_wan_node *node)
+{
+    for (unsigned i = 0; i < node->sessions; i++) {
+        const frd_wan_session *const s = node->list[i];
+
+        for (unsigned k = 0; k < s->routes && !s->lost && !s->left; k++) {
+            if (s->route[k]->bye || (frd_wan_route_usable(s->route[k]) && s->route[k]->rel.inflight > 0))
+                return false;
+        }
+    }
+    return true;
+}
+
+void frd_wan_lose(frd_wan_node *node, int peer, const char *why)
+{
+    frd_wan_session_lose(node->session[peer], why);
+}
+
 /* ---- for others ---- */
 
 static frd_wan_relayed *queue(frd_wan_node *node, const frd_wan_addr *to, const void *datagram, size_t bytes)
@@ -144,9 +162,9 @@ static void forward(frd_wan_node *node, const frd_wan_parsed *parsed, unsigned c
         addr = s->route[0]->addr.len > 0 ? s->route[0]->addr : s->addr[0];
     datagram[offsetof(frd_wan_head, hops)] = (uint8_t)(next << 4 | parsed->hops);
     if (!node->params.relay || addr.len == 0 || queue(node, &addr, datagram, bytes) == NULL)
-        node->counts.relay_dropped++;
+        node->counts.wan_relay_dropped++;
     else
-        node->counts.relayed++;
+        node->counts.wan_relayed++;
 }
 
 static bool pull_relayed(frd_wan_node *node, frd_wan_batch *batch)
@@ -225,12 +243,12 @@ static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *
 
     if (parsed->body_bytes != sizeof(hello) + tag ||
         !open_seal.ops->open(&open_seal, 0, datagram, (size_t)(parsed->body - datagram), sizeof(hello))) {
-        node->counts.corrupt++;
+        node->counts.wan_corrupt++;
         return;
     }
     memcpy(&hello, parsed->body, sizeof(hello));
     if (hello.magic != FRD_WAN_HELLO_MAGIC || hello.answer > 2) {
-        node->counts.malformed++;
+        node->counts.wan_malformed++;
         return;
     }
     if (hello.answer == 2) {
@@ -239,9 +257,12 @@ static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *
             frd_wan_session_lose(s, why[hello.why <= FRD_WAN_OTHER_RANK ? hello.why : 0]);
         return;
     }
+    if (s == NULL && parsed->head.to == node->params.rank && hello.job == node->params.job &&
+        hello.epoch_to == node->params.epoch)
+        return; /* we have not been told of it yet: it will knock again */
     if (parsed->head.to != node->params.rank || s == NULL || hello.job != node->params.job ||
         hello.epoch_to != node->params.epoch || hello.epoch_from != s->epoch) {
-        node->counts.malformed++;
+        node->counts.wan_malformed++;
         if (hello.answer == 0 && parsed->hops == 0)
             answer_refusal(node, from, parsed, &hello,
                            hello.job != node->params.job             ? FRD_WAN_OTHER_JOB
@@ -266,23 +287,23 @@ static void take_data(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *f
     int rc;
 
     if (s == NULL || s->lost || parsed->head.session != s->id || parsed->body_bytes < s->seal.ops->tag_bytes) {
-        node->counts.malformed++;
+        node->counts.wan_malformed++;
         return;
     }
     bytes = parsed->body_bytes - s->seal.ops->tag_bytes;
     route = route_of(s, parsed, false);
     number = frd_wan_widen(parsed->head.number, route == NULL ? 0 : route->rel.got_largest);
     if (!s->seal.ops->open(&s->seal, number, datagram, head, bytes)) {
-        node->counts.corrupt++;
+        node->counts.wan_corrupt++;
         return;
     }
     route = route != NULL ? route : route_of(s, parsed, true);
     if (route == NULL) {
-        node->counts.no_room++;
+        node->counts.wan_no_room++;
         return;
     }
     if (!frd_wan_rel_fresh(&route->rel, number)) {
-        node->counts.duplicates++;
+        node->counts.wan_duplicates++;
         if (route->rel.ack_ns > now_ns) /* our acknowledgements may not get through */
             route->rel.ack_ns = now_ns;
         frd_wan_session_wake(s);
@@ -291,11 +312,11 @@ static void take_data(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *f
     latest = route->rel.got_count == 0 || number > route->rel.got_largest;
     rc = frd_wan_session_frames(route, now_ns, parsed->body, parsed->body + bytes);
     if (rc < 0) {
-        node->counts.no_room += rc == FEDRDMA_ERR_NOMEM;
-        node->counts.malformed += rc != FEDRDMA_ERR_NOMEM;
+        node->counts.wan_no_room += rc == FEDRDMA_ERR_NOMEM;
+        node->counts.wan_malformed += rc != FEDRDMA_ERR_NOMEM;
         return;
     }
-    node->counts.datagrams_received++;
+    node->counts.wan_datagrams_received++;
     frd_wan_route_heard(route, now_ns);
     if (latest && parsed->hops == 0)
         route->addr = *from; /* the peer's address may change: it moved, or its NAT forgot */
@@ -308,14 +329,14 @@ void frd_wan_node_input(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr 
     frd_wan_parsed parsed;
 
     if (!frd_wan_parse(datagram, bytes, &parsed)) {
-        node->counts.malformed++;
+        node->counts.wan_malformed++;
         return;
     }
     if (parsed.place < parsed.hops) {
         if (parsed.via.rank[parsed.place] == node->params.rank && bytes <= FRD_WAN_DATAGRAM_MAX)
             forward(node, &parsed, datagram, bytes);
         else
-            node->counts.relay_dropped++;
+            node->counts.wan_relay_dropped++;
         return;
     }
     if (parsed.kind == FRD_WAN_HELLO)
@@ -323,7 +344,7 @@ void frd_wan_node_input(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr 
     else if (parsed.head.to == node->params.rank)
         take_data(node, now_ns, from, &parsed, datagram);
     else
-        node->counts.malformed++;
+        node->counts.wan_malformed++;
 }
 
 /* ---- out ---- */

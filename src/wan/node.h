@@ -26,33 +26,18 @@ typedef struct frd_wan_addr {
     uint32_t len; /* 0: none */
 } frd_wan_addr;
 
-enum { FRD_WAN_ADDRS = 8, FRD_WAN_ROUTES = 4, FRD_WAN_VIA = 3 };
+enum {
+    FRD_WAN_ADDRS = 8,
+    FRD_WAN_ROUTES = 4,
+    FRD_WAN_VIA = 3,
+    FRD_WAN_DATAGRAM_LEAST = 1200, /* bounds of datagram_bytes and datagram_most */
+    FRD_WAN_DATAGRAM_LARGEST = 9000
+};
 
-/* X(field, "counter", "meaning"): the node's, since it was made. */
-#define FRD_WAN_COUNTS(X) \
-    X(sent_bytes, "wan.sent_bytes", "payload bytes given to the WAN") \
-    X(sent_messages, "wan.sent_messages", "messages given to the WAN") \
-    X(received_bytes, "wan.received_bytes", "payload bytes received over the WAN") \
-    X(datagrams_sent, "wan.datagrams_sent", "datagrams sent over the WAN") \
-    X(datagrams_received, "wan.datagrams_received", "datagrams of peers that were taken") \
-    X(again_bytes, "wan.retransmitted_bytes", "payload bytes sent again over the WAN") \
-    X(again_chunks, "wan.retransmitted_chunks", "chunks sent again over the WAN") \
-    X(spurious, "wan.spurious", "datagrams given up that had arrived") \
-    X(duplicate_bytes, "wan.duplicate_bytes", "payload bytes that had come before") \
-    X(duplicates, "wan.duplicates", "datagrams that had come before") \
-    X(corrupt, "wan.corrupt", "datagrams whose seal did not fit") \
-    X(malformed, "wan.malformed", "datagrams of no known form, or from nobody known") \
-    X(no_room, "wan.no_room", "datagrams dropped for want of memory or early window") \
-    X(rerouted_chunks, "wan.rerouted_chunks", "chunks taken off a route that did not answer") \
-    X(routes_down, "wan.routes_down", "times that a route went down") \
-    X(heartbeats, "wan.heartbeats", "heartbeats sent") \
-    X(heartbeats_lost, "wan.heartbeats_lost", "heartbeats that found no answer in time") \
-    X(relayed, "wan.relayed", "datagrams forwarded for others") \
-    X(relay_dropped, "wan.relay_dropped", "datagrams for others that were not forwarded")
-
+/* Counted since the node was made. */
 #define FRD_WAN_COUNT_FIELD(field, name, text) uint64_t field;
 typedef struct frd_wan_counts {
-    FRD_WAN_COUNTS(FRD_WAN_COUNT_FIELD)
+    FRD_STAT_WAN(FRD_WAN_COUNT_FIELD)
 } frd_wan_counts;
 #undef FRD_WAN_COUNT_FIELD
 
@@ -118,10 +103,16 @@ void frd_wan_refuse(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in);
 /* Takes a receive back: user.received will not be called for it. */
 void frd_wan_cancel_receive(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in);
 
+/* Nobody wants anything more from a peer that left: it is lost. */
+void frd_wan_lose(frd_wan_node *node, int peer, const char *why);
+
 /* Has all that was copied and all that was answered arrived? */
 bool frd_wan_flushed(const frd_wan_node *node);
 /* Says goodbye to all: the datagrams come out of frd_wan_node_pull. */
 void frd_wan_goodbye(frd_wan_node *node, uint64_t now_ns);
+
+/* Has everyone who can heard the goodbye? */
+bool frd_wan_parted(const frd_wan_node *node);
 
 /* ---- datagrams ---- */
 

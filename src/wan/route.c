@@ -23,7 +23,7 @@ enum {
 
 #define IDLE_NS (5 * FRD_NS_PER_S)           /* without messages for so long a session is idle */
 #define IDLE_MOST_NS (10 * FRD_NS_PER_S)     /* NAT forgets a binding after 30 s */
-#define KNOCK_NS (100 * FRD_NS_PER_MS)       /* first wait for an answer, then doubled */
+#define KNOCK_NS (20 * FRD_NS_PER_MS)        /* first wait for an answer, then doubled */
 #define PROBE_AGAIN_NS (300 * FRD_NS_PER_MS) /* of large datagrams */
 
 frd_wan_route *frd_wan_route_new(frd_wan_session *session, const frd_wan_via *via, unsigned hops)
@@ -100,7 +100,7 @@ static bool others_up(const frd_wan_route *route)
 
 static void give_up(frd_wan_route *route)
 {
-    route->session->node->counts.rerouted_chunks += route->rel.inflight;
+    route->session->node->counts.wan_rerouted_chunks += route->rel.inflight;
     frd_wan_rel_fail(&route->rel, &route->path);
 }
 
@@ -115,7 +115,7 @@ static void leave_up(frd_wan_route *route, enum frd_wan_route_state state, uint6
         route->probe_ns = UINT64_MAX;
     }
     if (state == FRD_WAN_ROUTE_DOWN) {
-        s->node->counts.routes_down++;
+        s->node->counts.wan_routes_down++;
         route->ping_ns = now_ns;
     }
     if (state == FRD_WAN_ROUTE_DOWN || others_up(route))
@@ -192,10 +192,10 @@ void frd_wan_route_ack(frd_wan_route *route, uint64_t now_ns, const frd_wan_fram
     bool over;
 
     if (!frd_wan_rel_ack(&route->rel, &route->path, now_ns, ack, &acked, &round, &over)) {
-        route->session->node->counts.malformed++;
+        route->session->node->counts.wan_malformed++;
         return;
     }
-    route->session->node->counts.spurious += route->rel.spurious - spurious;
+    route->session->node->counts.wan_spurious += route->rel.spurious - spurious;
     if (route->rel.count == before)
         return;
     if (acked > 0)
@@ -263,7 +263,7 @@ static void beat(frd_wan_route *route, uint64_t now_ns)
     if (route->state == FRD_WAN_ROUTE_DOWN) {
         route->ping_ns = now_ns + every / 2;
         route->hello = route->hops == 0;
-        s->node->counts.heartbeats_lost++;
+        s->node->counts.wan_heartbeats_lost++;
     } else {
         const uint64_t silent = now_ns - route->heard_ns, wait = idle ? rare : every;
 
@@ -274,7 +274,7 @@ static void beat(frd_wan_route *route, uint64_t now_ns)
         route->ping_ns = now_ns + wait;
     }
     route->ping = true;
-    s->node->counts.heartbeats++;
+    s->node->counts.wan_heartbeats++;
 }
 
 void frd_wan_route_run(frd_wan_route *route, uint64_t now_ns)
@@ -324,7 +324,7 @@ static void write_hello(frd_wan_route *route, const frd_wan_hello *hello, const 
     batch->to = *to;
     batch->bytes = batch->segment_bytes = head + sizeof(*hello) + open_seal.ops->tag_bytes;
     batch->count = 1;
-    route->session->node->counts.datagrams_sent++;
+    route->session->node->counts.wan_datagrams_sent++;
 }
 
 /* The next address to knock at: where it was heard, or one after the other of those that it named. */
@@ -387,7 +387,7 @@ static bool write_probe(frd_wan_route *route, uint64_t now_ns, frd_wan_batch *ba
     memset(batch->data + head + sizeof(note), 0, note.padding);
     s->seal.ops->seal(&s->seal, packet->number, batch->data, head, all - head - tag);
     frd_wan_rel_sent(&route->rel, &route->path, packet, now_ns, (uint32_t)all + FRD_WAN_BELOW);
-    s->node->counts.datagrams_sent++;
+    s->node->counts.wan_datagrams_sent++;
     batch->bytes = batch->segment_bytes = all;
     batch->count = 1;
     return frd_wan_route_address(route, &batch->to);

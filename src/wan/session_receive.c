@@ -87,7 +87,7 @@ static int take_chunk(frd_wan_session *s, uint64_t now_ns, const frd_wan_frame *
     int64_t fresh;
 
     if (in == NULL || in->state == FRD_WAN_IN_WITHDRAWN) {
-        counts->duplicate_bytes += rc == FEDRDMA_OK ? chunk->bytes : 0;
+        counts->wan_duplicate_bytes += rc == FEDRDMA_OK ? chunk->bytes : 0;
         return rc;
     }
     if (opens && !open_in(in, frame))
@@ -99,8 +99,8 @@ static int take_chunk(frd_wan_session *s, uint64_t now_ns, const frd_wan_frame *
     if (fresh < 0)
         return (int)fresh;
     s->stash_bytes += in->stash_bytes - stash;
-    counts->received_bytes += (uint64_t)fresh;
-    counts->duplicate_bytes += chunk->bytes - (uint64_t)fresh;
+    counts->wan_received_bytes += (uint64_t)fresh;
+    counts->wan_duplicate_bytes += chunk->bytes - (uint64_t)fresh;
     s->used_ns = now_ns;
     if (in->opened && in->tag.comm == FRD_TAG_CONTROL) {
         if (complete(in))

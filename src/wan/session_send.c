@@ -122,10 +122,12 @@ static void out_stop(frd_wan_session *s, frd_wan_out *out)
     out->reset = true;
 }
 
-/* Frees it when nobody needs it any more, after whatever changed. */
+/* Ends it when all of it has arrived (and, where it was not copied, its receive is there: until then it can be taken
+ * back); frees it when nobody needs it any more. */
 static void out_settle(frd_wan_session *s, frd_wan_out *out)
 {
-    if (!out->reset && out->opened && out->open_acked && out->acked == out->len && out->items == 0)
+    if (!out->reset && out->opened && out->open_acked && out->acked == out->len && out->items == 0 &&
+        (out->user == NULL || out->verdict != 0))
         tell(s, out, FEDRDMA_OK);
     if (out->items == 0 && (out->reset || (out->told && (out->control || out->verdict != 0))))
         out_free(s, out);
@@ -232,8 +234,8 @@ int frd_wan_send(frd_wan_node *node, int peer, uint64_t now_ns, const frd_wan_me
         out->user = message->user;
         *result = out;
     }
-    node->counts.sent_messages++;
-    node->counts.sent_bytes += message->len;
+    node->counts.wan_sent_messages++;
+    node->counts.wan_sent_bytes += message->len;
     s->unsent_bytes += message->len;
     s->used_ns = now_ns;
     s->dialed = true;
@@ -531,8 +533,8 @@ static size_t write_items(frd_wan_session *s, frd_wan_packet *packet, unsigned c
 
     while (packet->items < FRD_WAN_ITEMS && (item = next_item(s, room - bytes)) != NULL) {
         if (item->sent && item->type == FRD_WAN_CHUNK) {
-            s->node->counts.again_chunks++;
-            s->node->counts.again_bytes += item->bytes;
+            s->node->counts.wan_again_chunks++;
+            s->node->counts.wan_again_bytes += item->bytes;
         }
         item->sent = true;
         item->packets++;
@@ -599,6 +601,6 @@ size_t frd_wan_session_write(frd_wan_route *route, uint64_t now_ns, unsigned cha
         frd_wan_path_limited(&route->path); /* a heartbeat shows no rate */
     if (packet != NULL)
         frd_wan_rel_sent(&route->rel, &route->path, packet, now_ns, (uint32_t)bytes + FRD_WAN_BELOW);
-    s->node->counts.datagrams_sent++;
+    s->node->counts.wan_datagrams_sent++;
     return bytes;
 }

@@ -65,7 +65,7 @@ START_TEST(defaults_are_those_of_the_table)
     ck_assert_int_eq(conf.rank, -1);
     ck_assert_int_eq(conf.size, -1);
     ck_assert_str_eq(conf.rendezvous, "");
-    ck_assert_str_eq(conf.transports, "shm,ucx");
+    ck_assert_str_eq(conf.transports, "shm,wan,ucx");
     ck_assert_uint_eq(conf.connect_timeout, 30 * FRD_NS_PER_S);
     ck_assert_uint_eq(conf.fragment, 1 << 20);
     ck_assert(!conf.check);
@@ -134,10 +134,10 @@ static const char *const bad_values[][4] = {
     { "threads", "many", "neither", "single or multiple" },
     { "rendezvous_server", "me", "neither", "auto or launcher" },
     { "ucx_large", "foo", "none of the three", "auto, rendezvous or pieces" },
-    { "transports", "", "unknown transport", "shm, ucx, loop" },
-    { "transports", "shm,", "unknown transport", "shm, ucx, loop" },
-    { "transports", "shm,tcp", "unknown transport", "shm, ucx, loop" },
-    { "transports", "sh", "unknown transport", "shm, ucx, loop" },
+    { "transports", "", "unknown transport", "shm, wan, ucx, loop" },
+    { "transports", "shm,", "unknown transport", "shm, wan, ucx, loop" },
+    { "transports", "shm,tcp", "unknown transport", "shm, wan, ucx, loop" },
+    { "transports", "sh", "unknown transport", "shm, wan, ucx, loop" },
     { "silo", "a\nb", "control character", "63 bytes" },
     { "job", "0123456789012345678901234567890123456789012345678901234567890123", "is too long", "63 bytes" },
 };

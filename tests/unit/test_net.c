@@ -18,6 +18,8 @@ static const struct ground {
     { "shm", false },
     { "shm", true },
     { "ucx", true },
+    { "wan", false },
+    { "wan", true },
 };
 enum { GROUNDS = sizeof(ground) / sizeof(ground[0]) };
 
@@ -73,6 +75,8 @@ static void exchange_body(rank *r)
     }
     if (strcmp(name, "loop") == 0)
         REQUIRE(r->stat.loop_sent_bytes == sent && r->stat.loop_received_bytes == received);
+    if (strcmp(name, "wan") == 0)
+        REQUIRE(r->stat.wan_received_bytes == received && r->stat.wan_corrupt == 0 && r->stat.wan_malformed == 0);
     if (strcmp(name, "shm") == 0)
         REQUIRE(r->stat.shm_sent_bytes == sent && r->stat.shm_received_bytes == received);
     REQUIRE(r->stat.net_dropped == 0);

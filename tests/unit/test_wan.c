@@ -46,7 +46,7 @@ static uint64_t again(void)
     uint64_t bytes = 0;
 
     for (int i = 0; i < m.nodes; i++)
-        bytes += frd_wan_node_counts(m.node[i])->again_bytes;
+        bytes += frd_wan_node_counts(m.node[i])->wan_again_bytes;
     return bytes;
 }
 
@@ -128,7 +128,7 @@ START_TEST(test_goodput)
     t = start(0, 1, len, 1);
     model_pass(&m, 800 * MS);
     half_ns = m.now_ns;
-    half_bytes = frd_wan_node_counts(m.node[1])->received_bytes;
+    half_bytes = frd_wan_node_counts(m.node[1])->wan_received_bytes;
     ck_assert(model_run(&m, m.now_ns + 20 * S));
     whole = (double)len / ((double)(t->received_ns - t->start_ns) / 1e9) / (double)GBIT;
     steady = (double)(len - half_bytes) / ((double)(t->received_ns - half_ns) / 1e9) / (double)GBIT;
@@ -191,9 +191,9 @@ START_TEST(test_outage)
     ck_assert(!t->ended_receive && m.lost[0] == 0 && m.lost[1] == 0);
     m.link[0][1].down = m.link[1][0].down = false;
     healed = m.now_ns;
-    before = frd_wan_node_counts(m.node[1])->received_bytes;
+    before = frd_wan_node_counts(m.node[1])->wan_received_bytes;
     model_pass(&m, 500 * MS); /* one heartbeat */
-    ck_assert_uint_gt(frd_wan_node_counts(m.node[1])->received_bytes, before + (1 << 20));
+    ck_assert_uint_gt(frd_wan_node_counts(m.node[1])->wan_received_bytes, before + (1 << 20));
     ck_assert(model_run(&m, m.now_ns + 20 * S));
     ck_assert_uint_le(t->received_ns - healed, (len - before) * S / GBIT * 115 / 100 + 500 * MS);
     ck_assert_uint_le(again(), 2 * (GBIT / 25) + len / 100);
@@ -217,12 +217,12 @@ START_TEST(test_relay)
     ck_assert_int_eq(frd_wan_node_route(m.node[0], 1, &via, 1, m.now_ns), FEDRDMA_OK);
     t = start(0, 1, (size_t)40 << 20, 1);
     model_pass(&m, S);
-    ck_assert_uint_gt(frd_wan_node_counts(m.node[2])->relayed, 100); /* both carry */
+    ck_assert_uint_gt(frd_wan_node_counts(m.node[2])->wan_relayed, 100); /* both carry */
     m.link[0][1].down = m.link[1][0].down = true;
     model_pass(&m, 1500 * MS);
-    before = frd_wan_node_counts(m.node[1])->received_bytes;
+    before = frd_wan_node_counts(m.node[1])->wan_received_bytes;
     model_pass(&m, 500 * MS);
-    ck_assert_uint_gt(frd_wan_node_counts(m.node[1])->received_bytes - before, GBIT / 10 / 2 * 8 / 10);
+    ck_assert_uint_gt(frd_wan_node_counts(m.node[1])->wan_received_bytes - before, GBIT / 10 / 2 * 8 / 10);
     ck_assert(frd_wan_node_look(m.node[0], 1, 0, &info));
     ck_assert_int_eq(info.state, FRD_WAN_ROUTE_DOWN);
     m.link[0][1].down = m.link[1][0].down = false;
@@ -232,7 +232,7 @@ START_TEST(test_relay)
     ck_assert(model_run(&m, m.now_ns + 20 * S));
     ck_assert_int_eq(t->received_rc, FEDRDMA_OK);
     ck_assert_int_eq(m.failures, 0);
-    ck_assert_uint_gt(frd_wan_node_counts(m.node[0])->rerouted_chunks, 0);
+    ck_assert_uint_gt(frd_wan_node_counts(m.node[0])->wan_rerouted_chunks, 0);
     model_free(&m);
 }
 END_TEST
@@ -304,9 +304,9 @@ START_TEST(test_idle)
     ck_assert(model_run(&m, m.now_ns + S));
     model_pass(&m, 60 * S);
     ck_assert(frd_wan_node_look(m.node[0], 1, 0, &info) && info.state == FRD_WAN_ROUTE_UP);
-    ck_assert_uint_le(frd_wan_node_counts(m.node[0])->datagrams_sent, 80);
-    ck_assert_uint_ge(frd_wan_node_counts(m.node[0])->datagrams_sent, 4);
-    ck_assert_uint_eq(frd_wan_node_counts(m.node[0])->heartbeats_lost, 0);
+    ck_assert_uint_le(frd_wan_node_counts(m.node[0])->wan_datagrams_sent, 80);
+    ck_assert_uint_ge(frd_wan_node_counts(m.node[0])->wan_datagrams_sent, 4);
+    ck_assert_uint_eq(frd_wan_node_counts(m.node[0])->wan_heartbeats_lost, 0);
     model_free(&m);
 }
 END_TEST
@@ -326,7 +326,7 @@ START_TEST(test_late_receive)
         t->accept_after_ns = 3 * S + (300 - n) * MS;
     }
     model_pass(&m, 2900 * MS);
-    ck_assert_uint_le(frd_wan_node_counts(m.node[1])->received_bytes, 1 << 20);
+    ck_assert_uint_le(frd_wan_node_counts(m.node[1])->wan_received_bytes, 1 << 20);
     for (const model_transfer *t = m.transfer; t != NULL; t = t->next)
         ck_assert(t->offered);
     ck_assert(model_run(&m, m.now_ns + 30 * S));
