@@ -48,6 +48,7 @@ enum {
     QUANTUM_MIN = 2 * 1500
 };
 
+#define CAP_LEAST (4. * QUANTUM_MIN)
 #define QUEUE_NOISE_NS (2 * FRD_NS_PER_MS)  /* a queue shorter than this may be our own wake-ups */
 #define QUANTUM_NS (FRD_NS_PER_MS / 2)      /* what may go at once, in time */
 #define LATE_NS (FRD_NS_PER_MS)             /* a sender that wakes late may catch up with so much */
@@ -258,8 +259,11 @@ static void decide(frd_wan_pace *pace, const frd_wan_path *path)
         double cap = content * sent * cap_of[pace->mode] + bytes_in(best, ACK_NS);
 
         rate *= pace->mode == FRD_WAN_PACE_CRUISE ? cruise_gain(pace, path, content) : rate_of[pace->mode];
-        cap = cap < (double)(4 * QUANTUM_MIN) ? (double)(4 * QUANTUM_MIN) : cap;
+        cap = cap < CAP_LEAST ? CAP_LEAST : cap;
         pace->cap = (uint64_t)cap;
+        /* What was shown may be heartbeats, or what came through an outage: the least cap can always be used. */
+        if (path->smooth_ns > 0 && rate < CAP_LEAST * (double)FRD_NS_PER_S / (double)path->smooth_ns)
+            rate = CAP_LEAST * (double)FRD_NS_PER_S / (double)path->smooth_ns;
     }
     if (pace->most_rate > 0 && rate > (double)pace->most_rate)
         rate = (double)pace->most_rate;
@@ -277,9 +281,10 @@ void frd_wan_pace_ack(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns, u
 {
     if (round != NULL)
         on_round(pace, path, now_ns, round);
-    if (pace->mode == FRD_WAN_PACE_START) {
-        if (path->inflight + acked_bytes >= pace->cap / 2) /* grow only when it is used */
-            pace->cap += acked_bytes;
+    /* Grow only when it is used; and a route that carries heartbeats beside others' data sees their queue, but has shown
+     * no rate of its own that it could go on with. */
+    if (pace->mode == FRD_WAN_PACE_START && path->inflight + acked_bytes >= pace->cap / 2) {
+        pace->cap += acked_bytes;
         if (queue_shows(path))
             enter(pace, FRD_WAN_PACE_DRAIN);
     }
