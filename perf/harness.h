@@ -32,7 +32,7 @@ typedef struct bench_options {
     double limit_s;          /* of one size, about; 0: none */
     int type, op;
     bool check, shared, csv, persistent, pin;
-    char *counters[BENCH_MAX_COUNTERS]; /* of the command line */
+    char counters[BENCH_MAX_COUNTERS][64];
     int ncounters;
     const char *series; /* NULL: none */
 } bench_options;

@@ -160,21 +160,24 @@ static bool parse_choice(const char *text, const char *no, const char *yes, bool
     return *value || strcmp(text, no) == 0;
 }
 
-static bool parse_counters(char *text, bench_options *o)
+static bool parse_counters(const char *text, bench_options *o)
 {
-    char *rest = NULL;
-
-    o->ncounters = 0;
-    for (char *one = strtok_r(text, ",", &rest); one != NULL; one = strtok_r(NULL, ",", &rest)) {
-        if (o->ncounters == BENCH_MAX_COUNTERS)
+    for (o->ncounters = 0; o->ncounters < BENCH_MAX_COUNTERS; text++) {
+        char *name = o->counters[o->ncounters++];
+        const size_t bytes = strcspn(text, ",");
+        if (bytes == 0 || bytes >= sizeof o->counters[0])
             return false;
-        o->counters[o->ncounters++] = one;
+        memcpy(name, text, bytes);
+        name[bytes] = '\0';
+        text += bytes;
+        if (*text == '\0')
+            return true;
     }
-    return o->ncounters > 0;
+    return false;
 }
 
 /* One option; false when its value is bad. */
-static bool take(int letter, char *value, bench_options *o)
+static bool take(int letter, const char *value, bench_options *o)
 {
     switch (letter) {
     case 'm':
