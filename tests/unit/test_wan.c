@@ -146,6 +146,26 @@ START_TEST(test_goodput)
 }
 END_TEST
 
+/* What comes late is not lost: once the path has shown how late, next to nothing goes again. */
+START_TEST(test_reorder)
+{
+    model_link link = line(GBIT / 5, 40 * MS, 0);
+    const size_t len = (size_t)64 << 20;
+
+    link.reorder = 0.05;
+    link.reorder_ns = (_i == 0 ? 4 : 12) * MS;
+    model_init(&m, 2, 1);
+    model_links(&m, &link);
+    model_start(&m);
+    start(0, 1, len, 1);
+    ck_assert(model_run(&m, m.now_ns + 20 * S));
+    printf("reordered: again %.2f%%\n", 100 * (double)again() / (double)len);
+    ck_assert_double_le((double)again() / (double)len, 0.015);
+    ck_assert_int_eq(m.failures, 0);
+    model_free(&m);
+}
+END_TEST
+
 /* Three ranks, each sending to both others over one line out and one line in. */
 START_TEST(test_shared)
 {
@@ -493,6 +513,7 @@ int main(void)
         { "crc", test_crc, 1 },
         { "spans", test_spans, 5 },
         { "goodput", test_goodput, 4 },
+        { "reorder", test_reorder, 2 },
         { "shared", test_shared, 3 },
         { "outage", test_outage, 3 },
         { "relay", test_relay, 1 },
