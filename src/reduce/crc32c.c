@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * crc32c.c - CRC32C. The processor's instruction takes 8 bytes in 3 cycles, some 10 GB/s: several streams at once would
- * be faster, but a datagram of 1400 bytes then spends as long on joining them. Without the instruction: half a byte
- * at a time, some 300 MB/s. */
+ * crc32c.c - CRC32C. The processor's instruction takes 8 bytes in 3 cycles, some 10 GB/s: several streams at
+ * once would be faster, but a datagram of 1400 bytes then spends as long on joining them. Without the
+ * instruction: half a byte at a time, some 300 MB/s. */
 #include "reduce/crc32c.h"
 
 #include <stdbool.h>
@@ -42,7 +42,8 @@ static bool usable(void)
     return __builtin_cpu_supports("sse4.2");
 }
 
-__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, const unsigned char *at, size_t bytes)
+__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, const unsigned char *at,
+                                                                 size_t bytes)
 {
     uint64_t wide = ~crc & UINT32_MAX, word;
 

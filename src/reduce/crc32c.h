@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * crc32c.h - CRC32C (Castagnoli polynomial, as in iSCSI, RFC 3720): by the processor's instruction where it has one,
- * else by a table of 1 KiB. */
+ * crc32c.h - CRC32C (Castagnoli polynomial, as in iSCSI, RFC 3720): by the processor's instruction where it
+ * has one, else by a table of 1 KiB. */
 #ifndef FRD_REDUCE_CRC32C_H
 #define FRD_REDUCE_CRC32C_H
 

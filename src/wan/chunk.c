@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * chunk.c - memory of messages and chunks: tables by id, pools by size, and the bytes of a message that is coming in.
+ * chunk.c - memory of messages and chunks: tables by id, pools by size, and the bytes of a message that is
+ * coming in.
  *
- * A chunk is copied twice at most: into its datagram, and out of it into the receive's buffer, or the stash when the
- * receive is not there yet, and then once more. */
+ * A chunk is copied twice at most: into its datagram, and out of it into the receive's buffer, or the stash
+ * when the receive is not there yet, and then once more. */
 #include "wan/chunk.h"
 
 #include <string.h>
@@ -29,7 +30,8 @@ frd_wan_entry *frd_wan_table_find(const frd_wan_table *table, uint32_t id)
 
 static bool grow(frd_wan_table *table)
 {
-    const uint32_t old = table->bucket == NULL ? 0 : table->mask + 1, room = old == 0 ? BUCKETS_FIRST : 2 * old;
+    const uint32_t old = table->bucket == NULL ? 0 : table->mask + 1,
+                   room = old == 0 ? BUCKETS_FIRST : 2 * old;
     frd_wan_entry **const to = frd_calloc(room, sizeof(*to));
 
     if (to == NULL)
@@ -51,7 +53,8 @@ bool frd_wan_table_add(frd_wan_table *table, frd_wan_entry *entry)
 {
     frd_wan_entry **head;
 
-    if (table->count >= (table->bucket == NULL ? 0 : table->mask + 1) && !grow(table) && table->bucket == NULL)
+    if (table->count >= (table->bucket == NULL ? 0 : table->mask + 1) && !grow(table) &&
+        table->bucket == NULL)
         return false;
     head = &table->bucket[entry->id & table->mask];
     entry->next = *head;
@@ -176,7 +179,8 @@ void frd_wan_in_free(frd_wan_memory *memory, frd_wan_in *in)
     memory->spare = in;
 }
 
-int64_t frd_wan_in_take(frd_wan_memory *memory, frd_wan_in *in, uint64_t offset, const void *data, uint32_t bytes)
+int64_t frd_wan_in_take(frd_wan_memory *memory, frd_wan_in *in, uint64_t offset, const void *data,
+                        uint32_t bytes)
 {
     int64_t fresh;
     frd_wan_stash *stash;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * chunk.h - messages on their way out and in, and the items that they are cut into.
  *
- * An item is what must arrive: a chunk of a message, a verdict, a reset. It belongs to no route: a datagram that is
- * lost gives its items back, and any route takes them. Once it is known to have arrived (`done`) it never goes again,
- * whatever its datagrams' fates. */
+ * An item is what must arrive: a chunk of a message, a verdict, a reset. It belongs to no route: a datagram
+ * that is lost gives its items back, and any route takes them. Once it is known to have arrived (`done`) it
+ * never goes again, whatever its datagrams' fates. */
 #ifndef FRD_WAN_CHUNK_H
 #define FRD_WAN_CHUNK_H
 
@@ -42,11 +42,12 @@ typedef struct frd_wan_table {
     uint32_t mask, count;
 } frd_wan_table;
 
-/* A message that is sent. Its record lives until all of it has arrived and, control messages apart, the receiver's
- * verdict has come: then the peer holds nothing of it any more. */
+/* A message that is sent. Its record lives until all of it has arrived and, control messages apart, the
+ * receiver's verdict has come: then the peer holds nothing of it any more. */
 struct frd_wan_out {
     frd_wan_entry entry;
-    TAILQ_ENTRY(frd_wan_out) link; /* in a flow, in `blocked` or `controls`, while there is something to cut */
+    TAILQ_ENTRY(frd_wan_out)
+    link; /* in a flow, in `blocked` or `controls`, while there is something to cut */
     frd_tag tag;
     const unsigned char *buf;
     void *copy; /* buf, when it is ours */
@@ -111,7 +112,8 @@ typedef struct frd_wan_memory {
 
 void frd_wan_memory_init(frd_wan_memory *memory);
 void frd_wan_memory_free(frd_wan_memory *memory);
-/* Room for `bytes`, and how much it takes in *room; NULL: no memory. Above the largest class it is allocated. */
+/* Room for `bytes`, and how much it takes in *room; NULL: no memory. Above the largest class it is allocated.
+ */
 void *frd_wan_bytes_get(frd_wan_memory *memory, size_t bytes, size_t *room);
 void frd_wan_bytes_put(frd_wan_memory *memory, void *block, size_t bytes);
 
@@ -121,9 +123,10 @@ void frd_wan_stash_free(frd_wan_memory *memory, frd_wan_stash *stash);
 frd_wan_in *frd_wan_in_new(frd_wan_memory *memory);
 void frd_wan_in_free(frd_wan_memory *memory, frd_wan_in *in); /* with its stash */
 
-/* Takes bytes of a message that is not closed: into its buffer, or the stash. Returns how many are new, or negative:
- * no room (FEDRDMA_ERR_NOMEM), or they lie outside of the message (FEDRDMA_ERR_INVALID). */
-int64_t frd_wan_in_take(frd_wan_memory *memory, frd_wan_in *in, uint64_t offset, const void *data, uint32_t bytes);
+/* Takes bytes of a message that is not closed: into its buffer, or the stash. Returns how many are new, or
+ * negative: no room (FEDRDMA_ERR_NOMEM), or they lie outside of the message (FEDRDMA_ERR_INVALID). */
+int64_t frd_wan_in_take(frd_wan_memory *memory, frd_wan_in *in, uint64_t offset, const void *data,
+                        uint32_t bytes);
 /* Its buffer is there: moves the stash into it. */
 void frd_wan_in_unstash(frd_wan_memory *memory, frd_wan_in *in, unsigned char *to);
 

@@ -24,9 +24,9 @@ struct frd_wan_route {
     uint32_t datagram_bytes, datagram_most; /* that may be sent, tag and head included; that both ends can */
     unsigned probes_failed;                 /* of datagrams of datagram_most bytes */
     uint64_t probe_ns;                      /* when to probe for them; UINT64_MAX: not */
-    uint64_t heard_ns;       /* anything valid */
-    uint64_t hello_ns, hello_wait_ns; /* NEW: next knock */
-    uint64_t ping_ns;                 /* next heartbeat */
+    uint64_t heard_ns;                      /* anything valid */
+    uint64_t hello_ns, hello_wait_ns;       /* NEW: next knock */
+    uint64_t ping_ns;                       /* next heartbeat */
     bool ping, push, hello, answer_hello, bye; /* to be sent; push: with data, whatever the cap says */
     frd_wan_hello answer;
     frd_wan_addr answer_to;
@@ -45,7 +45,7 @@ struct frd_wan_session {
     frd_wan_route *route[FRD_WAN_ROUTES];
     unsigned routes, turn;
     uint64_t due_ns;
-    uint64_t used_ns; /* last message */
+    uint64_t used_ns;  /* last message */
     uint64_t alone_ns; /* since then no route is up */
     bool dialed, left, leaving, lost;
     const char *why;
@@ -101,7 +101,8 @@ frd_wan_route *frd_wan_route_new(frd_wan_session *session, const frd_wan_via *vi
 void frd_wan_route_free(frd_wan_route *route);
 /* Something valid came on it. */
 void frd_wan_route_heard(frd_wan_route *route, uint64_t now_ns);
-void frd_wan_route_hello(frd_wan_route *route, uint64_t now_ns, const frd_wan_hello *hello, const frd_wan_addr *from);
+void frd_wan_route_hello(frd_wan_route *route, uint64_t now_ns, const frd_wan_hello *hello,
+                         const frd_wan_addr *from);
 void frd_wan_route_ack(frd_wan_route *route, uint64_t now_ns, const frd_wan_frame *ack);
 /* Does what is due. */
 void frd_wan_route_run(frd_wan_route *route, uint64_t now_ns);
@@ -112,6 +113,9 @@ bool frd_wan_route_usable(const frd_wan_route *route);
 uint64_t frd_wan_route_room(const frd_wan_route *route, uint64_t now_ns);
 /* Writes knocks, answers, heartbeats and probes into the batch; true: it did. */
 bool frd_wan_route_signal(frd_wan_route *route, uint64_t now_ns, frd_wan_batch *batch);
+/* Head and hops of a datagram on this route; returns their bytes. */
+size_t frd_wan_write_head(const frd_wan_route *route, unsigned char *at, unsigned kind, uint8_t flags,
+                          uint64_t number);
 /* The address for a batch on this route; false: unknown. */
 bool frd_wan_route_address(const frd_wan_route *route, frd_wan_addr *to);
 
@@ -123,29 +127,31 @@ void frd_wan_session_lose(frd_wan_session *session, const char *why);
 void frd_wan_session_run(frd_wan_session *session, uint64_t now_ns);
 bool frd_wan_session_pull(frd_wan_session *session, uint64_t now_ns, frd_wan_batch *batch);
 /* The route through these relays; NULL: there is none, and no room for it, or it may not be added. */
-frd_wan_route *frd_wan_session_route(frd_wan_session *session, const frd_wan_via *via, unsigned hops, bool may_add);
+frd_wan_route *frd_wan_session_route(frd_wan_session *session, const frd_wan_via *via, unsigned hops,
+                                     bool may_add);
 bool frd_wan_session_up(const frd_wan_session *session);
 /* Looks again at when something is due. */
 void frd_wan_session_wake(frd_wan_session *session);
 
 /* ---- session_send.c ---- */
 bool frd_wan_session_has_work(const frd_wan_session *session);
-/* Writes a datagram of messages (and an acknowledgement where one is due) behind the batch; returns its bytes, 0: none
- * was made. `data` false: only what is due. */
-size_t frd_wan_session_write(frd_wan_route *route, uint64_t now_ns, unsigned char *at, size_t room, bool data);
+/* Writes a datagram of messages (and an acknowledgement where one is due) behind the batch; returns its
+ * bytes, 0: none was made. `data` false: only what is due. */
+size_t frd_wan_session_write(frd_wan_route *route, uint64_t now_ns, unsigned char *at, size_t room,
+                             bool data);
 void frd_wan_item_note(frd_wan_session *session, uint8_t type, uint8_t verdict, uint32_t id);
 void frd_wan_items_acked(void *arg, frd_wan_packet *packet);
 void frd_wan_items_lost(void *route, frd_wan_packet *packet);
 void frd_wan_items_forget(void *route, frd_wan_packet *packet);
 void frd_wan_on_verdict(frd_wan_session *session, uint32_t id, uint8_t verdict);
 void frd_wan_outs_end(frd_wan_session *session, int rc); /* all of them */
-/* Head and hops of a datagram on this route; returns their bytes. */
-size_t frd_wan_write_head(const frd_wan_route *route, unsigned char *at, unsigned kind, uint8_t flags, uint64_t number);
 
 /* ---- session_receive.c ---- */
-/* Takes the frames of a datagram. 1: it asks to be acknowledged; 0: it does not; negative: it could not be taken
- * (FEDRDMA_ERR_NOMEM) or is malformed (FEDRDMA_ERR_INVALID). */
-int frd_wan_session_frames(frd_wan_route *route, uint64_t now_ns, const unsigned char *at, const unsigned char *end);
-void frd_wan_ins_end(frd_wan_session *session); /* accepted ones; the others stay for their accept or refuse */
+/* Takes the frames of a datagram. 1: it asks to be acknowledged; 0: it does not; negative: it could not be
+ * taken (FEDRDMA_ERR_NOMEM) or is malformed (FEDRDMA_ERR_INVALID). */
+int frd_wan_session_frames(frd_wan_route *route, uint64_t now_ns, const unsigned char *at,
+                           const unsigned char *end);
+void frd_wan_ins_end(
+    frd_wan_session *session); /* accepted ones; the others stay for their accept or refuse */
 
 #endif

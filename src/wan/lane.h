@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * lane.h - what carries a node's datagrams: one UDP socket. Non-blocking; belongs to the thread that drives the node. */
+ * lane.h - what carries a node's datagrams: one UDP socket. Non-blocking; belongs to the thread that drives
+ * the node. */
 #ifndef FRD_WAN_LANE_H
 #define FRD_WAN_LANE_H
 
@@ -9,10 +10,10 @@ typedef struct frd_wan_lane frd_wan_lane;
 
 /* Where a rank can be reached; goes into its card. */
 typedef struct frd_wan_place {
-    char boot_id[40];  /* names the host, zero padded */
-    uint64_t network;  /* inode of the network namespace */
-    uint16_t port;     /* in host order */
-    uint16_t family;   /* AF_INET or AF_INET6; of all its addresses */
+    char boot_id[40]; /* names the host, zero padded */
+    uint64_t network; /* inode of the network namespace */
+    uint16_t port;    /* in host order */
+    uint16_t family;  /* AF_INET or AF_INET6; of all its addresses */
     uint32_t count;
     uint8_t address[FRD_WAN_ADDRS][16]; /* in network order; IPv4: the first 4 bytes */
 } frd_wan_place;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * lane_udp.c - datagrams over one UDP socket. With segmentation offload one call sends up to 64 KiB of datagrams, and
- * one buffer receives as many; at 1 Gbit/s and 1472 bytes each that is the difference between one and a tenth of a
- * core. Where the kernel has no offload, each goes by itself.
+ * lane_udp.c - datagrams over one UDP socket. With segmentation offload one call sends up to 64 KiB of
+ * datagrams, and one buffer receives as many; at 1 Gbit/s and 1472 bytes each that is the difference between
+ * one and a tenth of a core. Where the kernel has no offload, each goes by itself.
  *
- * What the network or the kernel refuses (no route, a datagram larger than the interface) counts as lost on the way:
- * the protocol above asks again. */
+ * What the network or the kernel refuses (no route, a datagram larger than the interface) counts as lost on
+ * the way: the protocol above asks again. */
 #include "wan/lane.h"
 
 #include <arpa/inet.h>
@@ -80,7 +80,8 @@ static int mtu_of(int fd, const char *interface)
     return ioctl(fd, SIOCGIFMTU, &request) == 0 ? request.ifr_mtu : 0;
 }
 
-/* The addresses of one family; those of the loopback interface only where it is named. Returns the largest MTU. */
+/* The addresses of one family; those of the loopback interface only where it is named. Returns the largest
+ * MTU. */
 static int collect(const char *wanted, uint16_t family, int fd, frd_wan_place *place)
 {
     struct ifaddrs *list = NULL;
@@ -116,7 +117,8 @@ static frd_wan_addr to_addr(uint16_t family, const uint8_t *address, uint16_t po
     struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
     struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 
-    _Static_assert(sizeof(v4) <= sizeof(addr.bytes) && sizeof(v6) <= sizeof(addr.bytes), "room for an address");
+    _Static_assert(sizeof(v4) <= sizeof(addr.bytes) && sizeof(v6) <= sizeof(addr.bytes),
+                   "room for an address");
     if (family == AF_INET) {
         memcpy(&v4.sin_addr, address, 4);
         memcpy(addr.bytes, &v4, sizeof(v4));
@@ -132,7 +134,8 @@ static frd_wan_addr to_addr(uint16_t family, const uint8_t *address, uint16_t po
 unsigned frd_wan_lane_addresses(const frd_wan_place *own, const frd_wan_place *its, frd_wan_addr *addr)
 {
     static const uint8_t loopback[2][16] = { { 127, 0, 0, 1 }, { [15] = 1 } };
-    const bool same = own->boot_id[0] != '\0' && memcmp(own->boot_id, its->boot_id, sizeof(own->boot_id)) == 0 &&
+    const bool same = own->boot_id[0] != '\0' &&
+                      memcmp(own->boot_id, its->boot_id, sizeof(own->boot_id)) == 0 &&
                       own->network == its->network;
     unsigned n = 0;
 
@@ -147,9 +150,10 @@ unsigned frd_wan_lane_addresses(const frd_wan_place *own, const frd_wan_place *i
 
 static int bad_port(const frd_conf *conf, frd_story *story)
 {
-    return frd_fail(story, FEDRDMA_ERR_INVALID,
-                    "option wan_port is \"%s\": give a UDP port, the first and last of several (47000-47099), or 0",
-                    conf->wan_port);
+    return frd_fail(
+        story, FEDRDMA_ERR_INVALID,
+        "option wan_port is \"%s\": give a UDP port, the first and last of several (47000-47099), or 0",
+        conf->wan_port);
 }
 
 static int parse_ports(const frd_conf *conf, frd_story *story, long *first, long *last)
@@ -189,8 +193,8 @@ static int bind_socket(int fd, const frd_conf *conf, frd_wan_place *place, frd_s
         if (bind(fd, (const struct sockaddr *)(const void *)addr.bytes, addr.len) == 0)
             break;
         if (port == last)
-            return frd_fail(story, FEDRDMA_ERR_SYSTEM, "cannot bind UDP port %s (option wan_port): %s", conf->wan_port,
-                            strerror(errno));
+            return frd_fail(story, FEDRDMA_ERR_SYSTEM, "cannot bind UDP port %s (option wan_port): %s",
+                            conf->wan_port, strerror(errno));
     }
     if (getsockname(fd, (struct sockaddr *)&bound, &bytes) != 0)
         return frd_fail(story, FEDRDMA_ERR_SYSTEM, "getsockname: %s", strerror(errno));
@@ -213,7 +217,8 @@ static void tune(frd_wan_lane *lane)
     (void)setsockopt(lane->fd, SOL_UDP, UDP_GRO, &on, sizeof(on));
 }
 
-static int open_socket(frd_wan_lane *lane, const frd_conf *conf, frd_story *story, frd_wan_place *place, int *mtu)
+static int open_socket(frd_wan_lane *lane, const frd_conf *conf, frd_story *story, frd_wan_place *place,
+                       int *mtu)
 {
     static const uint16_t families[2] = { AF_INET, AF_INET6 };
     frd_process self;
@@ -321,9 +326,9 @@ bool frd_wan_lane_send(frd_wan_lane *lane, const frd_wan_batch *batch)
     if (batch->count > 1) {
         head.msg_control = control.bytes;
         head.msg_controllen = sizeof(control.bytes);
-        control.align = (struct cmsghdr){
-            .cmsg_level = SOL_UDP, .cmsg_type = UDP_SEGMENT, .cmsg_len = CMSG_LEN(sizeof(segment))
-        };
+        control.align = (struct cmsghdr){ .cmsg_level = SOL_UDP,
+                                          .cmsg_type = UDP_SEGMENT,
+                                          .cmsg_len = CMSG_LEN(sizeof(segment)) };
         memcpy(CMSG_DATA(&control.align), &segment, sizeof(segment));
     }
     if (sendmsg(lane->fd, &head, 0) >= 0)
@@ -378,7 +383,8 @@ void *frd_wan_lane_take(frd_wan_lane *lane, size_t *bytes, frd_wan_addr *from)
 {
     while (lane->at < lane->received) {
         struct mmsghdr *const head = &lane->head[lane->at];
-        const size_t all = head->msg_len, segment = segment_of(&head->msg_hdr, all), left = all - lane->offset;
+        const size_t all = head->msg_len, segment = segment_of(&head->msg_hdr, all),
+                     left = all - lane->offset;
         unsigned char *const data = lane->data[lane->at] + lane->offset;
 
         if (left == 0 || head->msg_hdr.msg_namelen > sizeof(from->bytes)) {

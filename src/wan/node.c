@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * node.c - all sessions of a rank: which one a datagram belongs to, who sends next, and what is forwarded for others.
+ * node.c - all sessions of a rank: which one a datagram belongs to, who sends next, and what is forwarded for
+ * others.
  *
- * A relay sends on what it gets, at once and in order; it neither acknowledges nor keeps it. The ends' own rate control
- * sees the relay's links as part of the path. What does not leave in time is dropped at a bound, as in any router. */
+ * A relay sends on what it gets, at once and in order; it neither acknowledges nor keeps it. The ends' own
+ * rate control sees the relay's links as part of the path. What does not leave in time is dropped at a bound,
+ * as in any router. */
 #include "base/clock.h"
 
 #include <string.h>
@@ -231,11 +233,11 @@ static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *
                        unsigned char *datagram)
 {
     static const frd_wan_seal open_seal = { .ops = &frd_wan_seal_crc };
-    static const char *const why[] = { "it refused us",
-                                       "it belongs to another job (option job)",
+    static const char *const why[] = { "it refused us", "it belongs to another job (option job)",
                                        "another process answers at its address: it was started again",
                                        "another rank answers at its address" };
-    frd_wan_session *const s = parsed->head.from < node->params.size ? node->session[parsed->head.from] : NULL;
+    frd_wan_session *const s =
+        parsed->head.from < node->params.size ? node->session[parsed->head.from] : NULL;
     const size_t tag = open_seal.ops->tag_bytes;
     frd_wan_hello hello;
     frd_wan_route *route;
@@ -265,9 +267,9 @@ static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *
         node->counts.wan_malformed++;
         if (hello.answer == 0 && parsed->hops == 0)
             answer_refusal(node, from, parsed, &hello,
-                           hello.job != node->params.job             ? FRD_WAN_OTHER_JOB
-                           : parsed->head.to != node->params.rank    ? FRD_WAN_OTHER_RANK
-                                                                     : FRD_WAN_OTHER_PROCESS);
+                           hello.job != node->params.job          ? FRD_WAN_OTHER_JOB
+                           : parsed->head.to != node->params.rank ? FRD_WAN_OTHER_RANK
+                                                                  : FRD_WAN_OTHER_PROCESS);
         return;
     }
     route = route_of(s, parsed, true);
@@ -278,7 +280,8 @@ static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *
 static void take_data(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *from, frd_wan_parsed *parsed,
                       unsigned char *datagram)
 {
-    frd_wan_session *const s = parsed->head.from < node->params.size ? node->session[parsed->head.from] : NULL;
+    frd_wan_session *const s =
+        parsed->head.from < node->params.size ? node->session[parsed->head.from] : NULL;
     const size_t head = (size_t)(parsed->body - datagram);
     frd_wan_route *route;
     uint64_t number;
@@ -286,7 +289,8 @@ static void take_data(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *f
     size_t bytes;
     int rc;
 
-    if (s == NULL || s->lost || parsed->head.session != s->id || parsed->body_bytes < s->seal.ops->tag_bytes) {
+    if (s == NULL || s->lost || parsed->head.session != s->id ||
+        parsed->body_bytes < s->seal.ops->tag_bytes) {
         node->counts.wan_malformed++;
         return;
     }
@@ -324,7 +328,8 @@ static void take_data(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *f
     frd_wan_session_wake(s);
 }
 
-void frd_wan_node_input(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *from, void *datagram, size_t bytes)
+void frd_wan_node_input(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *from, void *datagram,
+                        size_t bytes)
 {
     frd_wan_parsed parsed;
 

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * node.h - a rank's end of the WAN, without socket, clock or thread: datagrams and the time go in, datagrams and the
- * time of the next deadline come out. Lanes drive it (lane.h); tests drive it in virtual time.
+ * node.h - a rank's end of the WAN, without socket, clock or thread: datagrams and the time go in, datagrams
+ * and the time of the next deadline come out. Lanes drive it (lane.h); tests drive it in virtual time.
  *
  *     node      the sessions of a rank, what it relays, its cap            node.c
- *     session   messages to and from one other rank                        session.c, session_send.c, session_receive.c
- *     route     one way there: address or relays, state, heartbeats        route.c
- *     rel       which datagrams of a route arrived                         rel.c
- *     pace      how fast the route sends                                   pace.c
- *     path      what the route has shown of itself                         path.c
- *     seal      what protects a datagram                                   seal.h
+ *     session   messages to and from one other rank                        session.c, session_send.c,
+ * session_receive.c route     one way there: address or relays, state, heartbeats        route.c rel which
+ * datagrams of a route arrived                         rel.c pace      how fast the route sends pace.c path
+ * what the route has shown of itself                         path.c seal      what protects a datagram seal.h
  *
- * One caller at a time. Callbacks of frd_wan_user come from within calls of this file and must not call back. */
+ * One caller at a time. Callbacks of frd_wan_user come from within calls of this file and must not call back.
+ */
 #ifndef FRD_WAN_NODE_H
 #define FRD_WAN_NODE_H
 
@@ -47,23 +46,25 @@ typedef struct frd_wan_params {
     uint64_t job;   /* hash of the job's name */
     uint64_t epoch; /* random: this process */
     uint64_t heartbeat_ns;
-    uint64_t lost_ns;       /* a peer without any route is lost after that; 0: never */
-    uint64_t early_bytes;   /* taken from a peer before its messages are accepted */
-    uint64_t copy_most;     /* a message of up to so many bytes is copied, and ends at once */
-    uint64_t copy_bytes;    /* copies kept per peer, at most */
-    uint64_t start_bytes;   /* sent in the first round trip of a route */
-    uint64_t inflight_most; /* on its way per route */
-    uint64_t rate;          /* bytes per second that this rank may send; 0: no limit */
+    uint64_t lost_ns;        /* a peer without any route is lost after that; 0: never */
+    uint64_t early_bytes;    /* taken from a peer before its messages are accepted */
+    uint64_t copy_most;      /* a message of up to so many bytes is copied, and ends at once */
+    uint64_t copy_bytes;     /* copies kept per peer, at most */
+    uint64_t start_bytes;    /* sent in the first round trip of a route */
+    uint64_t inflight_most;  /* on its way per route */
+    uint64_t rate;           /* bytes per second that this rank may send; 0: no limit */
     uint32_t datagram_bytes; /* that every path is taken to carry */
     uint32_t datagram_most;  /* that the lane can carry: paths are probed for it */
     bool relay;              /* forward for others */
 } frd_wan_params;
 
 typedef struct frd_wan_user {
-    /* A message came, as far as its beginning; one of accept and refuse must follow, in any order, at any time. */
+    /* A message came, as far as its beginning; one of accept and refuse must follow, in any order, at any
+     * time. */
     void (*offered)(void *arg, int peer, const frd_tag *tag, uint64_t len, frd_wan_in *in);
     void (*control)(void *arg, int peer, const frd_tag *tag, const void *data, size_t len);
-    /* A send (receive) ended: OK, CANCELED (the sender took it back), RANK_LOST. Its buffer is the caller's again. */
+    /* A send (receive) ended: OK, CANCELED (the sender took it back), RANK_LOST. Its buffer is the caller's
+     * again. */
     void (*sent)(void *arg, void *user, int rc);
     void (*received)(void *arg, void *user, int rc);
     void (*left)(void *arg, int peer); /* it said goodbye */
@@ -75,10 +76,11 @@ int frd_wan_node_new(const frd_wan_params *params, const frd_wan_user *user, frd
 void frd_wan_node_free(frd_wan_node *node); /* NULL is fine; nobody is told */
 const frd_wan_counts *frd_wan_node_counts(const frd_wan_node *node);
 
-/* Tells where a rank is: addresses to try, none if it must dial us. `epoch` is the peer's. FEDRDMA_ERR_NOMEM. */
+/* Tells where a rank is: addresses to try, none if it must dial us. `epoch` is the peer's. FEDRDMA_ERR_NOMEM.
+ */
 int frd_wan_node_peer(frd_wan_node *node, int rank, uint64_t epoch, const frd_wan_addr *addr, unsigned addrs);
-/* One more way to a rank: through these ranks, in order. Both ends may say so; one suffices. FEDRDMA_ERR_INVALID: an
- * unknown rank, or too many. */
+/* One more way to a rank: through these ranks, in order. Both ends may say so; one suffices.
+ * FEDRDMA_ERR_INVALID: an unknown rank, or too many. */
 int frd_wan_node_route(frd_wan_node *node, int rank, const int *via, unsigned hops, uint64_t now_ns);
 /* Knocks at a peer, so that the first message finds its route open. */
 void frd_wan_node_dial(frd_wan_node *node, int rank, uint64_t now_ns);
@@ -92,9 +94,10 @@ typedef struct frd_wan_message {
     void *user;
 } frd_wan_message;
 
-/* Sends. *out is NULL when the message ended at once, with what is returned (it was copied, or FEDRDMA_ERR_*);
- * otherwise user.sent tells. */
-int frd_wan_send(frd_wan_node *node, int peer, uint64_t now_ns, const frd_wan_message *message, frd_wan_out **out);
+/* Sends. *out is NULL when the message ended at once, with what is returned (it was copied, or
+ * FEDRDMA_ERR_*); otherwise user.sent tells. */
+int frd_wan_send(frd_wan_node *node, int peer, uint64_t now_ns, const frd_wan_message *message,
+                 frd_wan_out **out);
 /* Takes a send back: user.sent will not be called for it. */
 void frd_wan_cancel_send(frd_wan_node *node, int peer, uint64_t now_ns, frd_wan_out *out);
 /* Takes an offer into `buf`. True: not whole yet, user.received tells; false: over, *rc says how. */
@@ -116,7 +119,8 @@ bool frd_wan_parted(const frd_wan_node *node);
 
 /* ---- datagrams ---- */
 
-/* Some datagrams for one address, one behind the other: all of segment_bytes but the last, which may be shorter. */
+/* Some datagrams for one address, one behind the other: all of segment_bytes but the last, which may be
+ * shorter. */
 typedef struct frd_wan_batch {
     frd_wan_addr to;
     unsigned char *data; /* the caller's room */
@@ -126,7 +130,8 @@ typedef struct frd_wan_batch {
 } frd_wan_batch;
 
 /* Takes a datagram in; its bytes are changed. */
-void frd_wan_node_input(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *from, void *datagram, size_t bytes);
+void frd_wan_node_input(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *from, void *datagram,
+                        size_t bytes);
 /* What is to be sent now; false: nothing (more). Does what is due first. */
 bool frd_wan_node_pull(frd_wan_node *node, uint64_t now_ns, frd_wan_batch *batch);
 /* When to pull again, if nothing comes in before; UINT64_MAX: never. */
@@ -135,7 +140,7 @@ uint64_t frd_wan_node_due(const frd_wan_node *node);
 /* ---- what there is to see ---- */
 
 enum frd_wan_route_state {
-    FRD_WAN_ROUTE_NEW,      /* nobody has answered yet */
+    FRD_WAN_ROUTE_NEW, /* nobody has answered yet */
     FRD_WAN_ROUTE_UP,
     FRD_WAN_ROUTE_DEGRADED, /* what was sent is not acknowledged: probes only */
     FRD_WAN_ROUTE_DOWN      /* silent: heartbeats only */

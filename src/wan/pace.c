@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * pace.c - rate control after BBR (Cardwell et al., ACM Queue 2016, and draft-cardwell-iccrg-bbr-congestion-control):
- * a model of the path, its rate (best delivery rate of the last round trips) and its bare round trip, not its losses,
- * decides. Where it differs from BBR, and why:
+ * pace.c - rate control after BBR (Cardwell et al., ACM Queue 2016, and
+ * draft-cardwell-iccrg-bbr-congestion-control): a model of the path, its rate (best delivery rate of the last
+ * round trips) and its bare round trip, not its losses, decides. Where it differs from BBR, and why:
  *
- *   - CRUISE keeps a small queue (QUEUE of the path's content) instead of none and up to a whole one: the line never
- *     runs empty, and neither jitter nor our own late wake-ups cost goodput, which BBR's eight-phase cycle and its
- *     200 ms of ProbeRTT do. The rate steers there, within some per cent of the path's.
- *   - START ends when a queue shows, not only when the rate stops to grow three rounds later: a queue of one path's
- *     content then does not overflow.
+ *   - CRUISE keeps a small queue (QUEUE of the path's content) instead of none and up to a whole one: the
+ * line never runs empty, and neither jitter nor our own late wake-ups cost goodput, which BBR's eight-phase
+ * cycle and its 200 ms of ProbeRTT do. The rate steers there, within some per cent of the path's.
+ *   - START ends when a queue shows, not only when the rate stops to grow three rounds later: a queue of one
+ * path's content then does not overflow.
  *   - The bare round trip shows in the DOWN round after each UP, where the cap is exactly the path's content.
- *   - Loss alone is not congestion: DOWN rounds, where there is no queue, show how much of it the path has anyway, and
- *     so much more is sent. Loss beyond that is a shallow queue that overflows: then CRUISE gives up its surplus. */
+ *   - Loss alone is not congestion: DOWN rounds, where there is no queue, show how much of it the path has
+ * anyway, and so much more is sent. Loss beyond that is a shallow queue that overflows: then CRUISE gives up
+ * its surplus. */
 #include "wan/pace.h"
 
 #include "base/clock.h"
 
 /* Shares of the path's content (rate x bare round trip). */
-#define QUEUE 0.10         /* that CRUISE keeps in the queue; also its median queueing delay over the round trip */
-#define QUEUE_BYTES 32768. /* and so many bytes more, alike for all: of two that share a line, the slower one gains */
+#define QUEUE 0.10 /* that CRUISE keeps in the queue; also its median queueing delay over the round trip */
+#define QUEUE_BYTES \
+    32768. /* and so many bytes more, alike for all: of two that share a line, the slower one gains */
 #define QUEUE_SHOWS 0.25   /* START has filled the path */
 #define QUEUE_TOO_LONG 0.4 /* others fill it, too: let go */
 #define QUEUE_NONE 0.02    /* the path can carry more */
@@ -32,13 +34,13 @@
 #define LOSS_EXCESS 0.02 /* above that of DOWN rounds: the queue overflows */
 #define SURPLUS_LEAST (-0.4)
 #define SURPLUS_STEP 0.2
-#define UP_GROWTH 1.1   /* UP has found more */
-#define LOSS_START 0.1  /* ends START, where the loss of the path is not known yet */
-#define LOSS_MOST 0.3   /* that we send more for */
-#define GROWTH 1.25 /* a round of START must bring so much */
+#define UP_GROWTH 1.1  /* UP has found more */
+#define LOSS_START 0.1 /* ends START, where the loss of the path is not known yet */
+#define LOSS_MOST 0.3  /* that we send more for */
+#define GROWTH 1.25    /* a round of START must bring so much */
 
 enum {
-    CRUISE_ROUNDS = 8,       /* between two UPs, twice as many after each one in vain */
+    CRUISE_ROUNDS = 8, /* between two UPs, twice as many after each one in vain */
     CRUISE_ROUNDS_MOST = 32,
     FLAT_ROUNDS = 3,
     IDLE_ROUNDS = 2,
@@ -46,10 +48,10 @@ enum {
     QUANTUM_MIN = 2 * 1500
 };
 
-#define QUEUE_NOISE_NS (2 * FRD_NS_PER_MS)     /* a queue shorter than this may be our own wake-ups */
-#define QUANTUM_NS (FRD_NS_PER_MS / 2)         /* what may go at once, in time */
-#define LATE_NS (FRD_NS_PER_MS)                /* a sender that wakes late may catch up with so much */
-#define ACK_NS (FRD_NS_PER_MS + QUANTUM_NS)    /* acknowledgements and wake-ups come in steps: room for one */
+#define QUEUE_NOISE_NS (2 * FRD_NS_PER_MS)  /* a queue shorter than this may be our own wake-ups */
+#define QUANTUM_NS (FRD_NS_PER_MS / 2)      /* what may go at once, in time */
+#define LATE_NS (FRD_NS_PER_MS)             /* a sender that wakes late may catch up with so much */
+#define ACK_NS (FRD_NS_PER_MS + QUANTUM_NS) /* acknowledgements and wake-ups come in steps: room for one */
 
 void frd_wan_pace_init(frd_wan_pace *pace, uint64_t start_bytes, uint64_t most_rate, uint64_t inflight_max)
 {
@@ -107,7 +109,8 @@ static void note_losses(frd_wan_pace *pace, const frd_wan_round *round)
     if (!excess(pace))
         pace->surplus = pace->surplus + SURPLUS_STEP / 4 > 1 ? 1 : pace->surplus + SURPLUS_STEP / 4;
     else if (pace->mode == FRD_WAN_PACE_CRUISE && pace->tested)
-        pace->surplus = pace->surplus - SURPLUS_STEP < SURPLUS_LEAST ? SURPLUS_LEAST : pace->surplus - SURPLUS_STEP;
+        pace->surplus =
+            pace->surplus - SURPLUS_STEP < SURPLUS_LEAST ? SURPLUS_LEAST : pace->surplus - SURPLUS_STEP;
 }
 
 static void start_round(frd_wan_pace *pace, const frd_wan_path *path, const frd_wan_round *round)
@@ -135,7 +138,8 @@ static void cruise_round(frd_wan_pace *pace, const frd_wan_path *path, const frd
 
     pace->idle_rounds = idle ? pace->idle_rounds + 1 : 0;
     pace->cruise_rtt_ns = round->rtt_ns;
-    if ((longer(path, pace->queue_ns, QUEUE_TOO_LONG) && pace->rounds >= CRUISE_ROUNDS / 2) || (excess(pace) && !pace->tested)) {
+    if ((longer(path, pace->queue_ns, QUEUE_TOO_LONG) && pace->rounds >= CRUISE_ROUNDS / 2) ||
+        (excess(pace) && !pace->tested)) {
         enter(pace, FRD_WAN_PACE_DOWN);
     } else if (pace->idle_rounds >= IDLE_ROUNDS || pace->rounds >= pace->cruise_rounds) {
         pace->full_rate = frd_wan_path_rate(path);
@@ -143,8 +147,8 @@ static void cruise_round(frd_wan_pace *pace, const frd_wan_path *path, const frd
     }
 }
 
-/* More on its way that makes more come through did not wait in a queue: the round trip before UP was a bare one,
- * whatever we thought. */
+/* More on its way that makes more come through did not wait in a queue: the round trip before UP was a bare
+ * one, whatever we thought. */
 static bool has_grown(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns)
 {
     const uint64_t rate = frd_wan_path_rate(path);
@@ -164,7 +168,8 @@ static bool has_grown(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns)
     return true;
 }
 
-/* The first round of UP shows the rate before it, the last ones of its answer come in the first one of DOWN. */
+/* The first round of UP shows the rate before it, the last ones of its answer come in the first one of DOWN.
+ */
 static void up_round(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns)
 {
     if (pace->rounds < 2 || has_grown(pace, path, now_ns))
@@ -213,9 +218,9 @@ static void on_round(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns, co
     }
 }
 
-/* Steers towards a little queue: by the round trip as it is now, half of the difference in each one, which is stable.
- * The bounds are narrow. Who shares the line sees the same queue and is slowed down alike; a session whose path has
- * one queue more than theirs would otherwise give way to them until nothing is left of it. */
+/* Steers towards a little queue: by the round trip as it is now, half of the difference in each one, which is
+ * stable. The bounds are narrow. Who shares the line sees the same queue and is slowed down alike; a session
+ * whose path has one queue more than theirs would otherwise give way to them until nothing is left of it. */
 static double cruise_gain(const frd_wan_pace *pace, const frd_wan_path *path, double content)
 {
     const uint64_t queue_ns = path->smooth_ns > path->base_ns ? path->smooth_ns - path->base_ns : 0;
@@ -241,12 +246,14 @@ static void decide(frd_wan_pace *pace, const frd_wan_path *path)
     const uint64_t best = frd_wan_path_rate(path);
     const double content = bytes_in(best, path->base_ns);
     const double random = pace->loss_mean < pace->loss_bare ? pace->loss_mean : pace->loss_bare;
-    const double sent = 1.0 / (1.0 - (random < LOSS_MOST ? random : LOSS_MOST)); /* for each byte that arrives */
+    const double sent =
+        1.0 / (1.0 - (random < LOSS_MOST ? random : LOSS_MOST)); /* for each byte that arrives */
     double rate = (double)best * sent, quantum;
 
     if (pace->mode == FRD_WAN_PACE_START) {
-        rate = path->smooth_ns == 0 ? 0
-                                    : START_RATE * (double)pace->cap * (double)FRD_NS_PER_S / (double)path->smooth_ns;
+        rate = path->smooth_ns == 0
+                   ? 0
+                   : START_RATE * (double)pace->cap * (double)FRD_NS_PER_S / (double)path->smooth_ns;
     } else {
         double cap = content * sent * cap_of[pace->mode] + bytes_in(best, ACK_NS);
 

@@ -2,11 +2,12 @@
  * path.c - round trip, delivery rate and loss of a route.
  *
  * The delivery rate is draft-cheng-iccrg-delivery-rate-estimation's: between a datagram's sending and its
- * acknowledgement so many bytes were delivered; the time for it is the longer one of how long these took to send and
- * to be acknowledged, so that neither bursts nor bunched acknowledgements make the path look faster than it is.
+ * acknowledgement so many bytes were delivered; the time for it is the longer one of how long these took to
+ * send and to be acknowledged, so that neither bursts nor bunched acknowledgements make the path look faster
+ * than it is.
  *
- * The round trip without queues is the least *mean of a round*, not the least sample: on a path whose delay jitters
- * the least sample is one that nothing travels at, and a window made of it starves the path. */
+ * The round trip without queues is the least *mean of a round*, not the least sample: on a path whose delay
+ * jitters the least sample is one that nothing travels at, and a window made of it starves the path. */
 #include "wan/path.h"
 
 #include "base/clock.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * path.h - what one direction of a route has shown of itself: round trip, delivery rate, loss; measured from the
- * datagrams' own acknowledgements. pace.h decides by it. Times come in from outside, there is no clock here. */
+ * path.h - what one direction of a route has shown of itself: round trip, delivery rate, loss; measured from
+ * the datagrams' own acknowledgements. pace.h decides by it. Times come in from outside, there is no clock
+ * here. */
 #ifndef FRD_WAN_PATH_H
 #define FRD_WAN_PATH_H
 
@@ -24,8 +25,8 @@ typedef struct frd_wan_stamp {
 
 /* A round trip that is over: from a datagram's sending to its acknowledgement. */
 typedef struct frd_wan_round {
-    uint64_t rtt_ns;  /* mean of its samples; 0: none */
-    uint64_t rate;    /* best, bytes per second */
+    uint64_t rtt_ns; /* mean of its samples; 0: none */
+    uint64_t rate;   /* best, bytes per second */
     uint64_t acked, lost;
     bool limited;
 } frd_wan_round;
@@ -36,9 +37,9 @@ typedef struct frd_wan_path {
     uint64_t base_ns;                      /* without queues: the least mean of a round of the last seconds */
     uint64_t base_slot[FRD_WAN_BASE_SLOTS], base_second;
     uint64_t delivered, delivered_ns, first_ns;
-    uint64_t inflight;       /* bytes */
-    uint64_t limited_until;  /* samples are limited until so many bytes are delivered */
-    uint64_t round_at;       /* the round ends with what was sent when so much was delivered */
+    uint64_t inflight;      /* bytes */
+    uint64_t limited_until; /* samples are limited until so many bytes are delivered */
+    uint64_t round_at;      /* the round ends with what was sent when so much was delivered */
     uint64_t rounds;
     uint64_t rate_of[FRD_WAN_RATE_ROUNDS];
     uint64_t rtt_sum_ns, rtt_samples;
@@ -53,8 +54,8 @@ void frd_wan_path_limited(frd_wan_path *path);
 void frd_wan_path_rtt(frd_wan_path *path, uint64_t now_ns, uint64_t rtt_ns);
 void frd_wan_path_acked(frd_wan_path *path, uint64_t now_ns, const frd_wan_stamp *stamp);
 void frd_wan_path_lost(frd_wan_path *path, const frd_wan_stamp *stamp);
-/* Behind all of one acknowledgement, `newest` being the last sent of what it newly acknowledged. True: a round is over,
- * *round is it. */
+/* Behind all of one acknowledgement, `newest` being the last sent of what it newly acknowledged. True: a
+ * round is over, *round is it. */
 bool frd_wan_path_ack(frd_wan_path *path, uint64_t now_ns, const frd_wan_stamp *newest, frd_wan_round *round);
 
 /* The bare round trip is another one than we thought. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * rel.c - datagram numbers and acknowledgements of a route, after QUIC's (RFC 9002) with RACK's (RFC 8985) idea of loss:
- * a datagram is lost when one sent later has arrived and it is overdue by the reordering that the path has shown.
- * Counting how many overtook it would be quicker, and wrong on any path of two lanes.
+ * rel.c - datagram numbers and acknowledgements of a route, after QUIC's (RFC 9002) with RACK's (RFC 8985)
+ * idea of loss: a datagram is lost when one sent later has arrived and it is overdue by the reordering that
+ * the path has shown. Counting how many overtook it would be quicker, and wrong on any path of two lanes.
  *
- * Numbers are never used twice, so every acknowledgement gives an unambiguous round trip. A datagram given up is
- * remembered for some time: if its acknowledgement comes after all, its items need not go again, and the reordering
- * that we allow grows. Cost of an acknowledgement: what it newly acknowledges, and the holes in front of it. */
+ * Numbers are never used twice, so every acknowledgement gives an unambiguous round trip. A datagram given up
+ * is remembered for some time: if its acknowledgement comes after all, its items need not go again, and the
+ * reordering that we allow grows. Cost of an acknowledgement: what it newly acknowledges, and the holes in
+ * front of it. */
 #include "wan/rel.h"
 
 #include <string.h>
@@ -13,10 +14,10 @@
 #include "base/clock.h"
 
 enum {
-    GOT_RANGES = 256,  /* remembered of what arrived; what is older counts as arrived */
-    GOT_KEPT = 192,    /* and so many are left when that is full */
-    OWED_MAX = 16,     /* datagrams that one acknowledgement may cover when they come fast */
-    OWED_FIRST = 64    /* of the first so many, every second is acknowledged: the sender starts by them */
+    GOT_RANGES = 256, /* remembered of what arrived; what is older counts as arrived */
+    GOT_KEPT = 192,   /* and so many are left when that is full */
+    OWED_MAX = 16,    /* datagrams that one acknowledgement may cover when they come fast */
+    OWED_FIRST = 64   /* of the first so many, every second is acknowledged: the sender starts by them */
 };
 
 #define ACK_DELAY_NS (FRD_NS_PER_MS)       /* and when they come slowly, it waits so long */
@@ -81,7 +82,8 @@ void frd_wan_rel_drop(frd_wan_rel *rel, frd_wan_packet *packet)
     frd_pool_put(rel->packets, packet);
 }
 
-void frd_wan_rel_sent(frd_wan_rel *rel, frd_wan_path *path, frd_wan_packet *packet, uint64_t now_ns, uint32_t bytes)
+void frd_wan_rel_sent(frd_wan_rel *rel, frd_wan_path *path, frd_wan_packet *packet, uint64_t now_ns,
+                      uint32_t bytes)
 {
     frd_wan_path_sent(path, now_ns, bytes, &packet->stamp);
     TAILQ_INSERT_TAIL(&rel->sent, packet, link);
@@ -147,7 +149,8 @@ bool frd_wan_rel_ack(frd_wan_rel *rel, frd_wan_path *path, uint64_t now_ns, cons
     if (newest_number == largest) {
         const uint64_t rtt = now_ns - newest.sent_ns;
 
-        frd_wan_path_rtt(path, now_ns, rtt > delay_ns && rtt - delay_ns >= path->least_ns ? rtt - delay_ns : rtt);
+        frd_wan_path_rtt(path, now_ns,
+                         rtt > delay_ns && rtt - delay_ns >= path->least_ns ? rtt - delay_ns : rtt);
     }
     *round_over = frd_wan_path_ack(path, now_ns, &newest, round);
     rel->probes = 0;
@@ -192,7 +195,8 @@ void frd_wan_rel_fail(frd_wan_rel *rel, frd_wan_path *path)
 {
     frd_wan_packet *p;
 
-    TAILQ_FOREACH (p, &rel->sent, link) {
+    TAILQ_FOREACH(p, &rel->sent, link)
+    {
         if (p->lost)
             continue;
         p->lost = true;
@@ -250,7 +254,8 @@ void frd_wan_rel_received(frd_wan_rel *rel, uint64_t number, uint64_t now_ns, bo
 size_t frd_wan_rel_write_ack(frd_wan_rel *rel, uint64_t now_ns, unsigned char *at, size_t room)
 {
     const uint64_t delay = (now_ns - rel->got_largest_ns) / 16000;
-    frd_wan_wire_ack head = { .type = FRD_WAN_ACK, .delay_16us = delay > UINT16_MAX ? UINT16_MAX : (uint16_t)delay };
+    frd_wan_wire_ack head = { .type = FRD_WAN_ACK,
+                              .delay_16us = delay > UINT16_MAX ? UINT16_MAX : (uint16_t)delay };
     size_t bytes = sizeof(head);
 
     for (uint32_t i = rel->got.count; i-- > 0 && head.ranges < FRD_WAN_ACK_RANGES;) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * rel.h - which datagrams of a route arrived: numbers, acknowledgements with ranges, and when one counts as lost. What a
- * datagram carried is known by the items it points to (chunk.h); they go on to any route. */
+ * rel.h - which datagrams of a route arrived: numbers, acknowledgements with ranges, and when one counts as
+ * lost. What a datagram carried is known by the items it points to (chunk.h); they go on to any route. */
 #ifndef FRD_WAN_REL_H
 #define FRD_WAN_REL_H
 
@@ -16,7 +16,8 @@ enum { FRD_WAN_ITEMS = 8 }; /* in a datagram */
 
 struct frd_wan_item;
 
-/* A datagram that asks for an acknowledgement, from its sending until that, or until nobody waits for it any more. */
+/* A datagram that asks for an acknowledgement, from its sending until that, or until nobody waits for it any
+ * more. */
 typedef struct frd_wan_packet {
     TAILQ_ENTRY(frd_wan_packet) link;
     uint64_t number;
@@ -31,7 +32,7 @@ TAILQ_HEAD(frd_wan_packets, frd_wan_packet);
 /* Whoever owns the items. Called with packets taken out of the list; they are freed after `acked`. */
 typedef struct frd_wan_rel_user {
     void (*acked)(void *arg, frd_wan_packet *packet);
-    void (*lost)(void *arg, frd_wan_packet *packet);   /* its items must go again, if they are not known to have arrived */
+    void (*lost)(void *arg, frd_wan_packet *packet);   /* its items go again, unless they arrived */
     void (*forget)(void *arg, frd_wan_packet *packet); /* a lost one that nobody waits for any more */
     void *arg;
 } frd_wan_rel_user;
@@ -55,8 +56,8 @@ typedef struct frd_wan_rel {
     frd_wan_spans got;
     uint64_t got_floor; /* what is below counts as arrived */
     uint64_t got_largest, got_largest_ns, got_count;
-    unsigned owed;     /* datagrams since our last acknowledgement */
-    uint64_t ack_ns;   /* when it is due; UINT64_MAX: none */
+    unsigned owed;   /* datagrams since our last acknowledgement */
+    uint64_t ack_ns; /* when it is due; UINT64_MAX: none */
 } frd_wan_rel;
 
 enum { FRD_WAN_PACKETS_MAX = 1 << 16 }; /* remembered per route: 94 MB of datagrams of 1440 */
@@ -66,10 +67,12 @@ void frd_wan_rel_free(frd_wan_rel *rel); /* forgets all packets */
 
 /* ---- sending ---- */
 
-/* A packet with the next number, whose items the caller fills in before frd_wan_rel_sent; NULL: too many, no memory. */
+/* A packet with the next number, whose items the caller fills in before frd_wan_rel_sent; NULL: too many, no
+ * memory. */
 frd_wan_packet *frd_wan_rel_packet(frd_wan_rel *rel);
 void frd_wan_rel_drop(frd_wan_rel *rel, frd_wan_packet *packet); /* unsent */
-void frd_wan_rel_sent(frd_wan_rel *rel, frd_wan_path *path, frd_wan_packet *packet, uint64_t now_ns, uint32_t bytes);
+void frd_wan_rel_sent(frd_wan_rel *rel, frd_wan_path *path, frd_wan_packet *packet, uint64_t now_ns,
+                      uint32_t bytes);
 
 /* Takes an ACK. False: it acknowledges what was never sent. *acked_bytes and *round as frd_wan_path_ack. */
 bool frd_wan_rel_ack(frd_wan_rel *rel, frd_wan_path *path, uint64_t now_ns, const frd_wan_frame *ack,
@@ -87,7 +90,8 @@ uint64_t frd_wan_rel_probe_ns(const frd_wan_rel *rel, const frd_wan_path *path);
 bool frd_wan_rel_fresh(const frd_wan_rel *rel, uint64_t number);
 /* It came and was taken. `asks`: it is to be acknowledged; `at_once`: now. */
 void frd_wan_rel_received(frd_wan_rel *rel, uint64_t number, uint64_t now_ns, bool asks, bool at_once);
-/* Writes the acknowledgement into room for at least sizeof(frd_wan_wire_ack) + a range; returns its bytes, 0: none. */
+/* Writes the acknowledgement into room for at least sizeof(frd_wan_wire_ack) + a range; returns its bytes, 0:
+ * none. */
 size_t frd_wan_rel_write_ack(frd_wan_rel *rel, uint64_t now_ns, unsigned char *at, size_t room);
 
 #endif

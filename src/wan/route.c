@@ -2,12 +2,13 @@
  * route.c - one way to a rank: is it up, and what must be said to know.
  *
  *     NEW --- our knock is answered ---> UP --- two probes unanswered ---> DEGRADED
- *                                        ^ ^------ an acknowledgement -------+  |  silent for DOWN_BEATS heartbeats
+ *                                        ^ ^------ an acknowledgement -------+  |  silent for DOWN_BEATS
+ * heartbeats
  *                                        +-------- an acknowledgement ------- DOWN
  *
- * Only acknowledgements count, not what the peer sends: the route must work in both directions. In UP every datagram
- * is a heartbeat; where none comes for an interval, a PING goes. What was on its way on a route that is not up goes on
- * to the others, or waits for it when there is none. */
+ * Only acknowledgements count, not what the peer sends: the route must work in both directions. In UP every
+ * datagram is a heartbeat; where none comes for an interval, a PING goes. What was on its way on a route that
+ * is not up goes on to the others, or waits for it when there is none. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -148,7 +149,8 @@ void frd_wan_route_heard(frd_wan_route *route, uint64_t now_ns)
 
 /* ---- what comes in ---- */
 
-void frd_wan_route_hello(frd_wan_route *route, uint64_t now_ns, const frd_wan_hello *hello, const frd_wan_addr *from)
+void frd_wan_route_hello(frd_wan_route *route, uint64_t now_ns, const frd_wan_hello *hello,
+                         const frd_wan_addr *from)
 {
     const frd_wan_params *const params = &route->session->node->params;
     const bool open = route->state != FRD_WAN_ROUTE_UP;
@@ -237,7 +239,8 @@ static void probe(frd_wan_route *route, uint64_t now_ns)
         leave_up(route, FRD_WAN_ROUTE_DEGRADED, now_ns);
         return;
     }
-    TAILQ_FOREACH (p, &route->rel.sent, link) {
+    TAILQ_FOREACH(p, &route->rel.sent, link)
+    {
         if (!p->lost)
             break;
     }
@@ -258,7 +261,7 @@ static void beat(frd_wan_route *route, uint64_t now_ns)
     const uint64_t every = s->node->params.heartbeat_ns;
     const bool idle = s->used_ns + IDLE_NS < now_ns;
     const uint64_t rare = every * IDLE_BEATS > IDLE_MOST_NS ? (every > IDLE_MOST_NS ? every : IDLE_MOST_NS)
-                                                           : every * IDLE_BEATS;
+                                                            : every * IDLE_BEATS;
 
     if (route->state == FRD_WAN_ROUTE_DOWN) {
         route->ping_ns = now_ns + every / 2;
@@ -314,7 +317,27 @@ uint64_t frd_wan_route_due(const frd_wan_route *route)
 
 /* ---- what goes out ---- */
 
-static void write_hello(frd_wan_route *route, const frd_wan_hello *hello, const frd_wan_addr *to, frd_wan_batch *batch)
+size_t frd_wan_write_head(const frd_wan_route *route, unsigned char *at, unsigned kind, uint8_t flags,
+                          uint64_t number)
+{
+    const frd_wan_head head = {
+        .kind = (uint8_t)(FRD_WAN_VERSION << 4 | kind),
+        .hops = (uint8_t)route->hops,
+        .flags = flags,
+        .from = (uint16_t)route->session->node->params.rank,
+        .to = (uint16_t)route->session->rank,
+        .session = route->session->id,
+        .number = (uint32_t)number,
+    };
+
+    memcpy(at, &head, sizeof(head));
+    if (route->hops > 0)
+        memcpy(at + sizeof(head), &route->via, sizeof(route->via));
+    return frd_wan_head_bytes(route->hops);
+}
+
+static void write_hello(frd_wan_route *route, const frd_wan_hello *hello, const frd_wan_addr *to,
+                        frd_wan_batch *batch)
 {
     static const frd_wan_seal open_seal = { .ops = &frd_wan_seal_crc };
     const size_t head = frd_wan_write_head(route, batch->data, FRD_WAN_HELLO, 0, 0);
@@ -370,7 +393,8 @@ static bool knock(frd_wan_route *route, uint64_t now_ns, frd_wan_batch *batch)
 static bool write_probe(frd_wan_route *route, uint64_t now_ns, frd_wan_batch *batch)
 {
     frd_wan_session *const s = route->session;
-    const size_t head = frd_wan_head_bytes(route->hops), tag = s->seal.ops->tag_bytes, all = route->datagram_most;
+    const size_t head = frd_wan_head_bytes(route->hops), tag = s->seal.ops->tag_bytes,
+                 all = route->datagram_most;
     frd_wan_wire_note note = { .type = FRD_WAN_PING };
     frd_wan_packet *const packet = frd_wan_rel_packet(&route->rel);
 
@@ -421,7 +445,8 @@ bool frd_wan_route_signal(frd_wan_route *route, uint64_t now_ns, frd_wan_batch *
             route->rel.ack_ns = UINT64_MAX;
             return false;
         }
-        batch->bytes = batch->segment_bytes = frd_wan_session_write(route, now_ns, batch->data, batch->room, push);
+        batch->bytes = batch->segment_bytes =
+            frd_wan_session_write(route, now_ns, batch->data, batch->room, push);
         batch->count = 1;
         batch->to = to;
         if (batch->bytes == 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * session.c - what joins two ranks: its routes, and which of them carries what.
  *
- * Every route that is up and has room takes the next chunks, so the load follows what each delivers; but none takes a
- * chunk that it would bring later than the others bring all that is left. */
+ * Every route that is up and has room takes the next chunks, so the load follows what each delivers; but none
+ * takes a chunk that it would bring later than the others bring all that is left. */
 #include "base/clock.h"
 #include "wan/core.h"
 
@@ -108,7 +108,8 @@ void frd_wan_session_lose(frd_wan_session *s, const char *why)
     s->node->user.lost(s->node->user.arg, s->rank, why);
 }
 
-/* A peer that left is lost only to who still wants something from it. What it sent came before its goodbye. */
+/* A peer that left is lost only to who still wants something from it. What it sent came before its goodbye.
+ */
 static bool wanted(const frd_wan_session *s)
 {
     if (s->outs.count > 0 || s->unsent_bytes > 0)
@@ -129,7 +130,8 @@ static uint64_t lost_at(const frd_wan_session *s)
     return wait == 0 || s->alone_ns == 0 ? UINT64_MAX : s->alone_ns + wait;
 }
 
-/* Bytes that a route may take now without delaying the whole: not if the others are done with everything sooner. */
+/* Bytes that a route may take now without delaying the whole: not if the others are done with everything
+ * sooner. */
 static uint64_t room(const frd_wan_session *s, const frd_wan_route *route, uint64_t now_ns)
 {
     const uint64_t all = frd_wan_route_room(route, now_ns);
@@ -188,16 +190,17 @@ void frd_wan_session_run(frd_wan_session *s, uint64_t now_ns)
 }
 
 /* Datagrams of messages, as many as may go at once. */
-static bool fill(frd_wan_session *s, frd_wan_route *route, uint64_t now_ns, uint64_t most, frd_wan_batch *batch)
+static bool fill(frd_wan_session *s, frd_wan_route *route, uint64_t now_ns, uint64_t most,
+                 frd_wan_batch *batch)
 {
     batch->bytes = batch->segment_bytes = batch->count = 0;
     if (!frd_wan_route_address(route, &batch->to))
         return false;
     while (batch->count < batch->most && batch->bytes < most &&
            batch->room - batch->bytes >= route->datagram_bytes) {
-        const size_t bytes = frd_wan_session_write(route, now_ns, batch->data + batch->bytes,
-                                                   batch->count == 0 ? route->datagram_bytes : batch->segment_bytes,
-                                                   true);
+        const size_t bytes =
+            frd_wan_session_write(route, now_ns, batch->data + batch->bytes,
+                                  batch->count == 0 ? route->datagram_bytes : batch->segment_bytes, true);
 
         if (bytes == 0)
             break;
@@ -213,7 +216,8 @@ static bool fill(frd_wan_session *s, frd_wan_route *route, uint64_t now_ns, uint
     if (s->node->params.rate > 0) {
         if (s->node->egress_ns + FRD_NS_PER_MS < now_ns)
             s->node->egress_ns = now_ns - FRD_NS_PER_MS;
-        s->node->egress_ns += (batch->bytes + batch->count * FRD_WAN_BELOW) * FRD_NS_PER_S / s->node->params.rate;
+        s->node->egress_ns +=
+            (batch->bytes + batch->count * FRD_WAN_BELOW) * FRD_NS_PER_S / s->node->params.rate;
     }
     if (!frd_wan_session_has_work(s))
         frd_wan_path_limited(&route->path);

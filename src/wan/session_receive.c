@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * session_receive.c - what comes in: frames to messages.
  *
- * Ids count up, so a message that is not in the table is either new or over; ids that were skipped get their records
- * at once, which keeps that true whatever overtakes what. A peer can make us hold FRD_WAN_OPEN_MAX records and twice
- * the early window, not more: a datagram that would need more is dropped as if it had been lost. */
+ * Ids count up, so a message that is not in the table is either new or over; ids that were skipped get their
+ * records at once, which keeps that true whatever overtakes what. A peer can make us hold FRD_WAN_OPEN_MAX
+ * records and twice the early window, not more: a datagram that would need more is dropped as if it had been
+ * lost. */
 #include <string.h>
 
 #include "wan/core.h"
@@ -12,8 +13,7 @@ static bool complete(const frd_wan_in *in)
 {
     if (!in->opened)
         return false;
-    return in->len == 0 ||
-           (in->spans.count == 1 && in->spans.at[0].lo == 0 && in->spans.at[0].hi == in->len);
+    return in->len == 0 || (in->spans.count == 1 && in->spans.at[0].lo == 0 && in->spans.at[0].hi == in->len);
 }
 
 static void close_in(frd_wan_session *s, frd_wan_in *in)
@@ -166,7 +166,8 @@ static int take_frame(frd_wan_route *route, uint64_t now_ns, const frd_wan_frame
     return FEDRDMA_ERR_INVALID;
 }
 
-int frd_wan_session_frames(frd_wan_route *route, uint64_t now_ns, const unsigned char *at, const unsigned char *end)
+int frd_wan_session_frames(frd_wan_route *route, uint64_t now_ns, const unsigned char *at,
+                           const unsigned char *end)
 {
     frd_wan_frame frame;
     int asks = 0, more;

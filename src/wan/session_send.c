@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * session_send.c - messages on their way out: what goes into the next datagram, and what becomes of it.
  *
- * Order: notes (verdicts, resets), control messages, chunks that were lost, then new chunks. New ones come from flows,
- * a flow being a collective (communicator and sequence number): inside a flow first come, first sent, so that
- * fragments finish one after the other; between flows a stripe each in turn.
+ * Order: notes (verdicts, resets), control messages, chunks that were lost, then new chunks. New ones come
+ * from flows, a flow being a collective (communicator and sequence number): inside a flow first come, first
+ * sent, so that fragments finish one after the other; between flows a stripe each in turn.
  *
- * Before the receiver's verdict a message may use the early window, shared by all such messages; what does not fit
- * stays `blocked`, but its beginning goes without data, so that the receiver knows of it. */
+ * Before the receiver's verdict a message may use the early window, shared by all such messages; what does
+ * not fit stays `blocked`, but its beginning goes without data, so that the receiver knows of it. */
 #include <string.h>
 
 #include "base/num.h"
@@ -122,8 +122,8 @@ static void out_stop(frd_wan_session *s, frd_wan_out *out)
     out->reset = true;
 }
 
-/* Ends it when all of it has arrived (and, where it was not copied, its receive is there: until then it can be taken
- * back); frees it when nobody needs it any more. */
+/* Ends it when all of it has arrived (and, where it was not copied, its receive is there: until then it can
+ * be taken back); frees it when nobody needs it any more. */
 static void out_settle(frd_wan_session *s, frd_wan_out *out)
 {
     if (!out->reset && out->opened && out->open_acked && out->acked == out->len && out->items == 0 &&
@@ -199,13 +199,14 @@ void frd_wan_outs_end(frd_wan_session *s, int rc)
 
 /* ---- what the user asks for ---- */
 
-int frd_wan_send(frd_wan_node *node, int peer, uint64_t now_ns, const frd_wan_message *message, frd_wan_out **result)
+int frd_wan_send(frd_wan_node *node, int peer, uint64_t now_ns, const frd_wan_message *message,
+                 frd_wan_out **result)
 {
     frd_wan_session *const s = node->session[peer];
     const bool control = message->tag.comm == FRD_TAG_CONTROL;
     const bool copy = control || (message->len <= node->params.copy_most &&
-                                  message->len <= node->params.copy_bytes - frd_min_size(node->params.copy_bytes,
-                                                                                         s->copy_bytes));
+                                  message->len <= node->params.copy_bytes -
+                                                      frd_min_size(node->params.copy_bytes, s->copy_bytes));
     frd_wan_out *out;
     size_t room;
 
@@ -327,7 +328,8 @@ void frd_wan_items_forget(void *route, frd_wan_packet *packet)
 
 /* ---- what goes next ---- */
 
-/* The first item of a queue that is still to be sent; those that arrived meanwhile, or whose message ended, go. */
+/* The first item of a queue that is still to be sent; those that arrived meanwhile, or whose message ended,
+ * go. */
 static frd_wan_item *first(frd_wan_session *s, struct frd_wan_items *queue)
 {
     frd_wan_item *item;
@@ -398,7 +400,8 @@ bool frd_wan_session_has_work(const frd_wan_session *session)
     return first(s, &s->notes) != NULL || first(s, &s->again) != NULL || next_out(s) != NULL;
 }
 
-/* Bytes of a chunk with its header that fit into a datagram of any route: it may have to go again, elsewhere. */
+/* Bytes of a chunk with its header that fit into a datagram of any route: it may have to go again, elsewhere.
+ */
 static size_t narrowest(const frd_wan_session *s)
 {
     size_t room = FRD_WAN_DATAGRAM_MAX;
@@ -407,7 +410,8 @@ static size_t narrowest(const frd_wan_session *s)
         const frd_wan_route *const r = s->route[i];
 
         if (frd_wan_route_usable(r))
-            room = frd_min_size(room, r->datagram_bytes - frd_wan_head_bytes(r->hops) - s->seal.ops->tag_bytes);
+            room =
+                frd_min_size(room, r->datagram_bytes - frd_wan_head_bytes(r->hops) - s->seal.ops->tag_bytes);
     }
     return room;
 }
@@ -461,8 +465,8 @@ static size_t item_bytes(const frd_wan_item *item)
     return sizeof(frd_wan_wire_chunk) + (item->opens ? sizeof(frd_wan_wire_open) : 0) + item->bytes;
 }
 
-/* A chunk that was cut for a larger datagram: what does not fit becomes an item of its own. (Should the larger one have
- * arrived after all, so has what is left of this one.) */
+/* A chunk that was cut for a larger datagram: what does not fit becomes an item of its own. (Should the
+ * larger one have arrived after all, so has what is left of this one.) */
 static bool split(frd_wan_session *s, frd_wan_item *item, size_t room)
 {
     const size_t head = item_bytes(item) - item->bytes;
@@ -544,24 +548,6 @@ static size_t write_items(frd_wan_session *s, frd_wan_packet *packet, unsigned c
     return bytes;
 }
 
-size_t frd_wan_write_head(const frd_wan_route *route, unsigned char *at, unsigned kind, uint8_t flags, uint64_t number)
-{
-    const frd_wan_head head = {
-        .kind = (uint8_t)(FRD_WAN_VERSION << 4 | kind),
-        .hops = (uint8_t)route->hops,
-        .flags = flags,
-        .from = (uint16_t)route->session->node->params.rank,
-        .to = (uint16_t)route->session->rank,
-        .session = route->session->id,
-        .number = (uint32_t)number,
-    };
-
-    memcpy(at, &head, sizeof(head));
-    if (route->hops > 0)
-        memcpy(at + sizeof(head), &route->via, sizeof(route->via));
-    return frd_wan_head_bytes(route->hops);
-}
-
 size_t frd_wan_session_write(frd_wan_route *route, uint64_t now_ns, unsigned char *at, size_t room, bool data)
 {
     frd_wan_session *const s = route->session;
@@ -592,9 +578,9 @@ size_t frd_wan_session_write(frd_wan_route *route, uint64_t now_ns, unsigned cha
     if (bytes == 0)
         return 0;
     route->rel.next++;
-    (void)frd_wan_write_head(route, at, FRD_WAN_DATA,
-                             packet != NULL && (ping || bye || !frd_wan_session_has_work(s)) ? FRD_WAN_ACK_NOW : 0,
-                             number);
+    (void)frd_wan_write_head(
+        route, at, FRD_WAN_DATA,
+        packet != NULL && (ping || bye || !frd_wan_session_has_work(s)) ? FRD_WAN_ACK_NOW : 0, number);
     s->seal.ops->seal(&s->seal, number, at, head, bytes);
     bytes += head + tag;
     if (packet != NULL && !data)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * span.c - a sorted array of intervals. What comes in order extends the last one; a hole that is filled joins two. */
+ * span.c - a sorted array of intervals. What comes in order extends the last one; a hole that is filled joins
+ * two. */
 #include "wan/span.h"
 
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "base/num.h"
 #include "fedrdma.h"
 
-enum { SPANS_FIRST = 8 };
+enum { SPANS_FIRST = 32 };
 
 /* The first interval that ends at or behind x: the first one that [x, ...) touches or precedes. */
 static uint32_t find(const frd_wan_spans *s, uint64_t x)

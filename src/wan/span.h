@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * span.h - a set of integers as intervals: which bytes of a message have come, which datagrams of a route. Adding at
- * the end is O(1); elsewhere O(log n) and a move of what lies behind. Bounded: a peer cannot make it grow for ever. */
+ * span.h - a set of integers as intervals: which bytes of a message have come, which datagrams of a route.
+ * Adding at the end is O(1); elsewhere O(log n) and a move of what lies behind. Bounded: a peer cannot make
+ * it grow for ever. */
 #ifndef FRD_WAN_SPAN_H
 #define FRD_WAN_SPAN_H
 
@@ -19,8 +20,8 @@ typedef struct frd_wan_spans {
     uint32_t most; /* intervals that it may hold */
 } frd_wan_spans;
 
-/* Adds [lo, hi), lo < hi. Returns how many of it are new, or FEDRDMA_ERR_NOMEM: it is unchanged, an interval more
- * would be too many (or there is no memory). */
+/* Adds [lo, hi), lo < hi. Returns how many of it are new, or FEDRDMA_ERR_NOMEM: it is unchanged, an interval
+ * more would be too many (or there is no memory). */
 int64_t frd_wan_spans_add(frd_wan_spans *spans, uint64_t lo, uint64_t hi);
 bool frd_wan_spans_has(const frd_wan_spans *spans, uint64_t x);
 /* Forgets the lowest intervals until `count` are left. */

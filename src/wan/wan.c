@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * wan.c - the transport between silos, as net.h wants it. Messages go into the node (node.h) under its lock, at the
- * caller's side; everything else is the thread's business (wan_thread.c).
+ * wan.c - the transport between silos, as net.h wants it. Messages go into the node (node.h) under its lock,
+ * at the caller's side; everything else is the thread's business (wan_thread.c).
  *
- * Small messages (conf.eager, while conf.eager_credit lasts) and control messages are copied and end at once; larger
- * ones end when the peer has all of them, for they may have to be sent again. Arriving messages meet their receives in
- * the match table as offers, whatever their size: what has come of them meanwhile waits in the node's early window. */
+ * Small messages (conf.eager, while conf.eager_credit lasts) and control messages are copied and end at once;
+ * larger ones end when the peer has all of them, for they may have to be sent again. Arriving messages meet
+ * their receives in the match table as offers, whatever their size: what has come of them meanwhile waits in
+ * the node's early window. */
 #include "wan/wan.h"
 
 #include <errno.h>
@@ -17,8 +18,8 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-/* How long close() waits for what was copied to arrive, and then for the goodbyes: it is called when nothing is left to
- * be said; this bounds the wait for ranks that died. */
+/* How long close() waits for what was copied to arrive, and then for the goodbyes: it is called when nothing
+ * is left to be said; this bounds the wait for ranks that died. */
 #define LINGER_NS (200 * FRD_NS_PER_MS)
 
 /* FNV-1a (Fowler, Noll, Vo), 64 bits. */
@@ -122,7 +123,8 @@ static int wan_fd(frd_net *net)
     return ((frd_wan *)net)->event_fd;
 }
 
-/* A peer that left without what we still want from it is lost. What it sent before its goodbye has been handled. */
+/* A peer that left without what we still want from it is lost. What it sent before its goodbye has been
+ * handled. */
 static bool find_deserted(frd_wan *w)
 {
     bool found = false;
@@ -168,7 +170,8 @@ static void wan_disarm(frd_net *net)
 static void wait_until(frd_wan *w, bool (*done)(const frd_wan_node *node))
 {
     const uint64_t end = frd_now_ns() + LINGER_NS;
-    const struct timespec when = { .tv_sec = (time_t)(end / FRD_NS_PER_S), .tv_nsec = (long)(end % FRD_NS_PER_S) };
+    const struct timespec when = { .tv_sec = (time_t)(end / FRD_NS_PER_S),
+                                   .tv_nsec = (long)(end % FRD_NS_PER_S) };
     int rc = 0;
 
     while (rc == 0 && !done(w->node))
@@ -268,7 +271,8 @@ static int open_parts(frd_wan *w, frd_story *story)
     return rc == FEDRDMA_OK ? frd_wan_thread_start(w, story) : rc;
 }
 
-static int wan_open(const frd_net_env *env, frd_story *story, frd_net **net, const void **card, size_t *card_bytes)
+static int wan_open(const frd_net_env *env, frd_story *story, frd_net **net, const void **card,
+                    size_t *card_bytes)
 {
     frd_wan *const w = frd_calloc(1, sizeof(*w));
     pthread_condattr_t monotonic;
@@ -320,7 +324,8 @@ static bool for_us(const frd_wan *w, const frd_wan_card *its, frd_story *story)
     return true;
 }
 
-static int wan_connect(frd_net *net, int rank, const void *card, size_t card_bytes, bool *reach, frd_story *story)
+static int wan_connect(frd_net *net, int rank, const void *card, size_t card_bytes, bool *reach,
+                       frd_story *story)
 {
     frd_wan *const w = (frd_wan *)net;
     frd_wan_addr addr[FRD_WAN_ADDRS];

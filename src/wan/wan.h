@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * wan.h - the WAN transport of a context: wan.c (net.h's functions, on the context's thread), wan_thread.c (the thread
- * that drives the node) and wan_event.c (what the node reports, on its way to the context's thread). Nobody else
- * includes it.
+ * wan.h - the WAN transport of a context: wan.c (net.h's functions, on the context's thread), wan_thread.c
+ * (the thread that drives the node) and wan_event.c (what the node reports, on its way to the context's
+ * thread). Nobody else includes it.
  *
- * One lock guards the node. The thread holds it while it takes datagrams in or makes some, never in a system call; the
- * context's thread while it hands in a message. So a cancelled message is out of the node when cancel returns. */
+ * One lock guards the node. The thread holds it while it takes datagrams in or makes some, never in a system
+ * call; the context's thread while it hands in a message. So a cancelled message is out of the node when
+ * cancel returns. */
 #ifndef FRD_WAN_WAN_H
 #define FRD_WAN_WAN_H
 
@@ -67,7 +68,7 @@ typedef struct frd_wan {
     frd_wan_node *node;
     frd_wan_lane *lane;
     int wake_fd, event_fd;
-    bool asleep, armed; /* the thread; the context */
+    bool asleep, armed;  /* the thread; the context */
     atomic_bool pending; /* events has some */
     frd_wan_events events, taken;
     bool failed; /* no memory for an event: messages would hang */

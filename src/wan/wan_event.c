@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * wan_event.c - what the node reports goes into a list under the lock; the context's thread takes the list as a whole and
- * works through it without. Two lists change places, so that a steady run allocates nothing. */
+ * wan_event.c - what the node reports goes into a list under the lock; the context's thread takes the list as
+ * a whole and works through it without. Two lists change places, so that a steady run allocates nothing. */
 #include <string.h>
 #include <unistd.h>
 
@@ -39,7 +39,8 @@ static void add(frd_wan *w, const frd_wan_event *event)
 
 static void on_offered(void *arg, int peer, const frd_tag *tag, uint64_t len, frd_wan_in *in)
 {
-    add(arg, &(frd_wan_event){ .kind = FRD_WAN_EVENT_OFFER, .peer = peer, .tag = *tag, .len = len, .in = in });
+    add(arg,
+        &(frd_wan_event){ .kind = FRD_WAN_EVENT_OFFER, .peer = peer, .tag = *tag, .len = len, .in = in });
 }
 
 static void on_control(void *arg, int peer, const frd_tag *tag, const void *data, size_t len)

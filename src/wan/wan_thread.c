@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * wan_thread.c - the thread that drives a context's node: takes in what the lane has, sends what is due, sleeps until
- * something comes or the next deadline. It keeps links alive and transfers going while the application computes.
+ * wan_thread.c - the thread that drives a context's node: takes in what the lane has, sends what is due,
+ * sleeps until something comes or the next deadline. It keeps links alive and transfers going while the
+ * application computes.
  *
- * ppoll, not epoll with a timer descriptor: two descriptors, and its timeout in nanoseconds costs no system call more.
- * With the timer slack at its least, it wakes some 10 us after the time. */
+ * ppoll, not epoll with a timer descriptor: two descriptors, and its timeout in nanoseconds costs no system
+ * call more. With the timer slack at its least, it wakes some 10 us after the time. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * wire.c - takes datagrams apart. Reads nothing outside of the bytes given, and passes on only frames whose lengths
- * and fields make sense by themselves; whether they make sense now is asked by who uses them. */
+ * wire.c - takes datagrams apart. Reads nothing outside of the bytes given, and passes on only frames whose
+ * lengths and fields make sense by themselves; whether they make sense now is asked by who uses them. */
 #include "wan/wire.h"
 
 #include <string.h>
@@ -74,15 +74,16 @@ static int next_chunk(const unsigned char **at, const unsigned char *end, frd_wa
 
     if (frame->chunk.type != FRD_WAN_CHUNK)
         return -1;
-    if ((chunk->flags & ~(FRD_WAN_CHUNK_OPEN | FRD_WAN_CHUNK_CONTROL)) != 0 || (opens && chunk->offset != 0) ||
-        chunk->offset > UINT64_MAX / 2)
+    if ((chunk->flags & ~(FRD_WAN_CHUNK_OPEN | FRD_WAN_CHUNK_CONTROL)) != 0 ||
+        (opens && chunk->offset != 0) || chunk->offset > UINT64_MAX / 2)
         return -1;
     if (opens) {
         if (take(at, end, &frame->open, sizeof(frame->open)) < 0)
             return -1;
         if (frame->open.len > UINT64_MAX / 2 || chunk->bytes > frame->open.len || frame->open.tag.zero != 0)
             return -1;
-        if (control != (frame->open.tag.comm == FRD_TAG_CONTROL) || (control && frame->open.len > FRD_CONTROL_MAX))
+        if (control != (frame->open.tag.comm == FRD_TAG_CONTROL) ||
+            (control && frame->open.len > FRD_CONTROL_MAX))
             return -1;
     } else if (chunk->bytes == 0) {
         return -1;

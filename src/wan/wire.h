@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * wire.h - what travels between two ranks over the WAN: datagrams, and the frames in them.
  *
- *     DATA     head | hops, if relayed | frames ... | tag          HELLO    head | hops, if relayed | hello | tag
+ *     DATA     head | hops, if relayed | frames ... | tag          HELLO    head | hops, if relayed | hello |
+ * tag
  *
- * The head stays readable: relays forward by it. The tag (seal.h) covers all but the place in the list of hops.
- * Frames in a DATA datagram:
+ * The head stays readable: relays forward by it. The tag (seal.h) covers all but the place in the list of
+ * hops. Frames in a DATA datagram:
  *
  *   ACK       which datagrams of this route have arrived, latest first
  *   CHUNK     bytes of a message; the one at offset 0 has the message's tag and length in front of them
@@ -13,8 +14,9 @@
  *   PING      asks for an ACK; padded, it asks whether the path carries that many bytes
  *   BYE       the rank leaves the job
  *
- * All in this machine's byte order: HELLO and the cards (wan.c) turn away the other one. Every field that comes
- * from the network is checked in wire.c or where it is used; nothing is trusted because it was sealed. */
+ * All in this machine's byte order: HELLO and the cards (wan.c) turn away the other one. Every field that
+ * comes from the network is checked in wire.c or where it is used; nothing is trusted because it was sealed.
+ */
 #ifndef FRD_WAN_WIRE_H
 #define FRD_WAN_WIRE_H
 
@@ -36,8 +38,8 @@ enum {
 };
 
 typedef struct frd_wan_head {
-    uint8_t kind;      /* version << 4 | FRD_WAN_DATA or FRD_WAN_HELLO */
-    uint8_t hops;      /* place in the list << 4 | length of the list; 0: direct, no list */
+    uint8_t kind; /* version << 4 | FRD_WAN_DATA or FRD_WAN_HELLO */
+    uint8_t hops; /* place in the list << 4 | length of the list; 0: direct, no list */
     uint8_t flags;
     uint8_t zero;
     uint16_t from, to; /* ranks: ends, not hops */
@@ -60,9 +62,9 @@ typedef struct frd_wan_hello {
     uint8_t answer; /* 0: please answer; 1: an answer; 2: refused, see why */
     uint8_t why;    /* frd_wan_refusal */
     uint16_t datagram_bytes;
-    uint64_t job;                   /* hash of the job's name */
-    uint64_t epoch_from, epoch_to;  /* random numbers of the two processes, as the sender knows them */
-    uint64_t sent_ns;               /* the asker's clock; an answer brings it back */
+    uint64_t job;                  /* hash of the job's name */
+    uint64_t epoch_from, epoch_to; /* random numbers of the two processes, as the sender knows them */
+    uint64_t sent_ns;              /* the asker's clock; an answer brings it back */
 } frd_wan_hello;
 _Static_assert(sizeof(frd_wan_hello) == 40, "wire format");
 

@@ -85,7 +85,7 @@ run -n 3 --silos 3 sh -c "$again 1 && $again 2"
 is "so may two programs of one job" status_is 0
 
 # ---- transports that can't be opened
-run -n 2 --silos 2 --env FEDRDMA_UCX_TLS=nonsense "$again" 1
+run -n 2 --silos 2 --env FEDRDMA_UCX_TLS=nonsense --env FEDRDMA_TRANSPORTS=shm,ucx "$again" 1
 is "ranks that nothing joins say why" err_has "shm: it is on another node; ucx: "
 is "down to the setting" err_has "FEDRDMA_UCX_TLS"
 run -n 2 --silos 2 --env FEDRDMA_UCX_TLS=nonsense --env FEDRDMA_TRANSPORTS=ucx "$again" 1

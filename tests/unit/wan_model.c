@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * wan_model.c - see wan_model.h. A discrete event simulation: a heap of arrivals, and the nodes' own deadlines. */
+ * wan_model.c - see wan_model.h. A discrete event simulation: a heap of arrivals, and the nodes' own
+ * deadlines. */
 #include "wan_model.h"
 
 #include <stdio.h>
@@ -107,7 +108,9 @@ static bool is_lost(model *m, model_link *l)
 static void deliver(model *m, int from, int to, const unsigned char *data, size_t bytes, uint64_t at)
 {
     model_link *const l = &m->link[from][to];
-    model_event e = { .at_ns = at + l->delay_ns, .to = to, .from = from, .addr = m->addr[from], .bytes = bytes };
+    model_event e = {
+        .at_ns = at + l->delay_ns, .to = to, .from = from, .addr = m->addr[from], .bytes = bytes
+    };
 
     if (l->jitter_ns > 0) {
         e.at_ns += model_draw(m) % l->jitter_ns;
@@ -134,7 +137,8 @@ static void transmit(model *m, int from, const frd_wan_addr *addr, const unsigne
     const size_t wire = bytes + HEADERS;
     uint64_t at = m->now_ns, wait;
 
-    if (to >= m->nodes || memcmp(addr, &m->addr[to], sizeof(*addr)) != 0 || l->down || (l->mtu > 0 && wire > l->mtu))
+    if (to >= m->nodes || memcmp(addr, &m->addr[to], sizeof(*addr)) != 0 || l->down ||
+        (l->mtu > 0 && wire > l->mtu))
         return; /* nobody has that address (any more) */
     at = shape(m->out[from].rate, m->out[from].queue_bytes, &m->out[from].free_ns, at, wire);
     if (at > 0)
@@ -254,7 +258,8 @@ static void on_lost(void *arg, int peer, const char *why)
 static void serve(model *m)
 {
     for (model_transfer *t = m->transfer; t != NULL; t = t->next) {
-        if (t->cancel_ns > 0 && m->now_ns >= t->cancel_ns && t->cancel_send && !t->ended_send && t->out != NULL) {
+        if (t->cancel_ns > 0 && m->now_ns >= t->cancel_ns && t->cancel_send && !t->ended_send &&
+            t->out != NULL) {
             frd_wan_cancel_send(m->node[t->from], t->to, m->now_ns, t->out);
             memset(t->source, 0xee, t->len);
             ended(m, t, true, FEDRDMA_ERR_CANCELED);

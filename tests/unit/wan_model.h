@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * wan_model.h - ranks and the links between them in virtual time: drives src/wan's nodes without socket, thread or clock.
- * The same seed gives the same run. */
+ * wan_model.h - ranks and the links between them in virtual time: drives src/wan's nodes without socket,
+ * thread or clock. * The same seed gives the same run. */
 #ifndef FRD_TESTS_WAN_MODEL_H
 #define FRD_TESTS_WAN_MODEL_H
 
@@ -34,7 +34,8 @@ typedef struct model_transfer {
     size_t len;
     unsigned seed;
     frd_tag tag;
-    unsigned char *source, *target; /* NULL: from and into the model's pattern, checked at the end of each chunk */
+    unsigned char *source,
+        *target; /* NULL: from and into the model's pattern, checked at the end of each chunk */
     uint64_t start_ns, sent_ns, received_ns; /* 0: not yet */
     uint64_t accept_after_ns;                /* the receive is posted so late */
     bool refuse, cancel_send, cancel_receive;
