@@ -203,7 +203,10 @@ static int exchange_places(fedrdma_context *ctx, frd_boot *boot, frd_story *stor
         place->topology[sizeof(place->topology) - 1] = '\0';
         rc = check_rules(&ctx->places[0], place, i, story);
     }
-    return rc;
+    if (rc != FEDRDMA_OK)
+        return rc;
+    rc = frd_relays_create(ctx, &ctx->relays);
+    return rc == FEDRDMA_OK ? rc : frd_fail(story, rc, "relays of %d ranks", ctx->conf.size);
 }
 
 static int open_fabric(fedrdma_context *ctx, frd_boot *boot, frd_story *story)
@@ -218,7 +221,9 @@ static int open_fabric(fedrdma_context *ctx, frd_boot *boot, frd_story *story)
                                        .dead = frd_engine_dead,
                                        .peer_lost = frd_engine_peer_lost,
                                        .control = frd_engine_control,
-                                       .arg = ctx->engine };
+                                       .arg = ctx->engine,
+                                       .relays = frd_relays_ask,
+                                       .relays_arg = ctx->relays };
 
     const int rc = frd_fabric_open(&params, story, &ctx->fabric);
     if (rc == FEDRDMA_OK)
@@ -339,6 +344,7 @@ static void destroy(fedrdma_context *ctx)
     }
     frd_engine_destroy(ctx->engine);
     frd_rules_destroy(ctx->rules);
+    frd_relays_free(ctx->relays);
     frd_silos_destroy(ctx->silos);
     for (size_t i = 0; i < ctx->nops; i++)
         frd_free(ctx->ops[i]);

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "api/relay.h"
 #include "base/mem.h"
 #include "boot/boot.h"
 #include "collectives/coll.h"
@@ -53,6 +54,7 @@ struct fedrdma_context {
     frd_stat stat;
     frd_rules *rules;
     frd_silos *silos; /* of the topology file; NULL: none. Its links are measured by the transport between silos */
+    frd_relays *relays;
     const frd_silo_gateway *gateway; /* what it says of this rank's node; NULL: nothing */
     frd_engine *engine;
     frd_fabric *fabric;

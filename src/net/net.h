@@ -72,6 +72,8 @@ typedef struct frd_net_env {
     void (*peer_lost)(void *arg, int peer, const char *why);
     /* A control message came (tag.comm == FRD_TAG_CONTROL); data is valid during the call. */
     void (*control)(void *arg, int peer, const frd_tag *tag, const void *data, size_t len);
+    /* Is `via` the rank of a third silo that relays between those of these two, and may it? NULL: nobody does. */
+    bool (*relays)(void *arg, int from, int to, int via);
     void *arg;
 } frd_net_env;
 

@@ -14,6 +14,7 @@ typedef struct frd_wan_route frd_wan_route;
 struct frd_wan_route {
     frd_wan_session *session;
     unsigned hops;
+    bool spare; /* carries data only while no other is up */
     frd_wan_via via;
     frd_wan_addr addr; /* direct: where the peer was last heard */
     unsigned tries;    /* direct: addresses knocked at */

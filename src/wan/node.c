@@ -62,7 +62,7 @@ int frd_wan_node_peer(frd_wan_node *node, int rank, uint64_t epoch, const frd_wa
     return FEDRDMA_OK;
 }
 
-int frd_wan_node_route(frd_wan_node *node, int rank, const int *via, unsigned hops, uint64_t now_ns)
+static int add_route(frd_wan_node *node, int rank, const int *via, unsigned hops, uint64_t now_ns, bool spare)
 {
     frd_wan_via list = { .rank = { 0xffff, 0xffff, 0xffff, 0xffff } };
     frd_wan_route *route;
@@ -77,9 +77,20 @@ int frd_wan_node_route(frd_wan_node *node, int rank, const int *via, unsigned ho
     route = frd_wan_session_route(node->session[rank], &list, hops, true);
     if (route == NULL)
         return FEDRDMA_ERR_INVALID;
+    route->spare = spare;
     route->hello_ns = now_ns;
     frd_wan_session_wake(node->session[rank]);
     return FEDRDMA_OK;
+}
+
+int frd_wan_node_route(frd_wan_node *node, int rank, const int *via, unsigned hops, uint64_t now_ns)
+{
+    return add_route(node, rank, via, hops, now_ns, false);
+}
+
+int frd_wan_node_spare(frd_wan_node *node, int rank, const int *via, unsigned hops, uint64_t now_ns)
+{
+    return add_route(node, rank, via, hops, now_ns, true);
 }
 
 void frd_wan_node_dial(frd_wan_node *node, int rank, uint64_t now_ns)

@@ -82,6 +82,9 @@ int frd_wan_node_peer(frd_wan_node *node, int rank, uint64_t epoch, const frd_wa
 /* One more way to a rank: through these ranks, in order. Both ends may say so; one suffices.
  * FEDRDMA_ERR_INVALID: an unknown rank, or too many. */
 int frd_wan_node_route(frd_wan_node *node, int rank, const int *via, unsigned hops, uint64_t now_ns);
+/* The same for a way that is kept alive, and carries data only while no other is up: what goes through another silo
+ * takes of that silo's line, and no more leaves our own. */
+int frd_wan_node_spare(frd_wan_node *node, int rank, const int *via, unsigned hops, uint64_t now_ns);
 /* Knocks at a peer, so that the first message finds its route open. */
 void frd_wan_node_dial(frd_wan_node *node, int rank, uint64_t now_ns);
 

@@ -141,6 +141,8 @@ static uint64_t room(const frd_wan_session *s, const frd_wan_route *route, uint6
     for (unsigned i = 0; all > 0 && i < s->routes; i++) {
         const frd_wan_route *const r = s->route[i];
 
+        if (route->spare && !r->spare && frd_wan_route_usable(r))
+            return 0;
         if (r != route && frd_wan_route_usable(r) && r->pace.rate > 0 &&
             here > (double)r->path.smooth_ns / 2 +
                        (double)(s->unsent_bytes + r->path.inflight) * 1e9 / (double)r->pace.rate)

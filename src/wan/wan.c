@@ -191,6 +191,7 @@ static void discard(frd_wan *w)
     pthread_cond_destroy(&w->quiet);
     pthread_mutex_destroy(&w->lock);
     frd_free(w->left);
+    frd_free(w->known);
     frd_free(w->lost);
     frd_free(w);
 }
@@ -258,7 +259,7 @@ static int open_parts(frd_wan *w, frd_story *story)
 
     if (rc != FEDRDMA_OK)
         return rc;
-    if (w->left == NULL || w->lost == NULL)
+    if (w->left == NULL || w->lost == NULL || w->known == NULL)
         return frd_fail(story, FEDRDMA_ERR_NOMEM, "WAN transport of %d ranks", w->env.size);
     if (w->wake_fd < 0 || w->event_fd < 0)
         return frd_fail(story, FEDRDMA_ERR_SYSTEM, "eventfd: %s", strerror(errno));
@@ -291,6 +292,7 @@ static int wan_open(const frd_net_env *env, frd_story *story, frd_net **net, con
     w->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     w->left = frd_calloc((size_t)env->size, sizeof(*w->left));
     w->lost = frd_calloc((size_t)env->size, sizeof(*w->lost));
+    w->known = frd_calloc((size_t)env->size, sizeof(*w->known));
     w->card.magic = FRD_WAN_CARD_MAGIC;
     w->card.rank = env->rank;
     w->card.job = hash(env->conf->job);
@@ -324,6 +326,24 @@ static bool for_us(const frd_wan *w, const frd_wan_card *its, frd_story *story)
     return true;
 }
 
+static void add_spare(frd_wan *w, int to, int via)
+{
+    if (w->env.relays(w->env.arg, w->env.rank, to, via)) /* refused when there are enough */
+        (void)frd_wan_node_spare(w->node, to, &via, 1, frd_now_ns());
+}
+
+/* Ways to a new rank through those that are known, and through it to them. */
+static void add_spares(frd_wan *w, int rank)
+{
+    for (int other = 0; w->env.relays != NULL && other < w->env.size; other++) {
+        if (!w->known[other] || other == rank)
+            continue;
+        add_spare(w, rank, other);
+        add_spare(w, other, rank);
+    }
+    w->known[rank] = true;
+}
+
 static int wan_connect(frd_net *net, int rank, const void *card, size_t card_bytes, bool *reach,
                        frd_story *story)
 {
@@ -343,8 +363,10 @@ static int wan_connect(frd_net *net, int rank, const void *card, size_t card_byt
     pthread_mutex_lock(&w->lock);
     rc = frd_wan_node_peer(w->node, rank, its.epoch, addr,
                            frd_wan_lane_addresses(&w->card.place, &its.place, addr));
-    if (rc == FEDRDMA_OK)
+    if (rc == FEDRDMA_OK) {
         frd_wan_node_dial(w->node, rank, frd_now_ns());
+        add_spares(w, rank);
+    }
     unlock_and_wake(w);
     if (rc != FEDRDMA_OK)
         return frd_fail(story, rc, "rank %d's WAN addresses", rank);

@@ -58,6 +58,7 @@ typedef struct frd_wan {
     frd_net_env env;
     frd_wan_card card;
     bool *left, *lost; /* per rank: the context's view */
+    bool *known;       /* ranks with a session */
     int lefts;
     /* shared with the thread; `lock` guards all but the atomics and the lane, which is the thread's */
     pthread_mutex_t lock;
