@@ -64,8 +64,8 @@ int bench_collect(bench *b, const void *mine, void *all, size_t bytes);
 /* What the library's counter `name` stands at; UINT64_MAX when it has none of this name. */
 uint64_t bench_counter(const bench *b, const char *name);
 
-/* From now on calls tell how far they are: `report` with bytes done and to do on this rank, at most every 50 ms and at
- * the end. BENCH_UNSUPPORTED: the library can't. */
+/* From now on calls tell how far they are: `report` with bytes done and to do on this rank, at most every 50
+ * ms and at the end. BENCH_UNSUPPORTED: the library can't. */
 int bench_progress(bench *b, void (*report)(uint64_t done_bytes, uint64_t total_bytes, void *arg), void *arg);
 
 #endif

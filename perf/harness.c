@@ -150,8 +150,11 @@ static int timed_loop(run *r, bench_case *c, long runs, double *samples, cost *u
     }
     spent(&after, r);
     r->timed = false;
-    *used = (cost){ after.wall_s - before.wall_s, after.cpu_s - before.cpu_s,
-                    after.allocations - before.allocations, after.switches - before.switches, { 0 } };
+    *used = (cost){ after.wall_s - before.wall_s,
+                    after.cpu_s - before.cpu_s,
+                    after.allocations - before.allocations,
+                    after.switches - before.switches,
+                    { 0 } };
     r->cost.wall_s += used->wall_s;
     r->cost.cpu_s += used->cpu_s;
     r->cost.switches += used->switches;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * series.c - one line a report of the library, with the time since the call began (see series.h). Barriers and the
- * harness's own collectives report, too; what comes outside of a timed call is not written. */
+ * series.c - one line a report of the library, with the time since the call began (see series.h). Barriers
+ * and the harness's own collectives report, too; what comes outside of a timed call is not written. */
 #include "perf/series.h"
 
 #include <signal.h>

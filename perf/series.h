@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * series.h - how far the timed calls of this rank are, over time: lines "call,seconds,done_bytes,total_bytes" in
- * FILE.RANK, as often as the library reports it. Written at once, so that FILE.RANK may be a pipe whose reader acts on
- * it. All but open take NULL. */
+ * series.h - how far the timed calls of this rank are, over time: lines "call,seconds,done_bytes,total_bytes"
+ * in FILE.RANK, as often as the library reports it. Written at once, so that FILE.RANK may be a pipe whose
+ * reader acts on it. All but open take NULL. */
 #ifndef PERF_SERIES_H
 #define PERF_SERIES_H
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * ucx_transfer.c - the least that one would write with UCX: one endpoint, one tagged message of BYTES from a sender to
- * a receiver, compared there. Addresses travel through a socket of their own, which also tells when both are ready and
- * that all has come. Every wait ends with --timeout.
+ * ucx_transfer.c - the least that one would write with UCX: one endpoint, one tagged message of BYTES from a
+ * sender to a receiver, compared there. Addresses travel through a socket of their own, which also tells when
+ * both are ready and that all has come. Every wait ends with --timeout.
  *
- * The time is the sender's, from the call until it knows that the message was received. Before it, a message of eight
- * bytes opens the endpoint's connections. */
+ * The time is the sender's, from the call until it knows that the message was received. Before it, a message
+ * of eight bytes opens the endpoint's connections. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -21,11 +21,11 @@
 #include <ucp/api/ucp.h>
 #include <unistd.h>
 
-static const char help[] =
-    "Usage: ucx_transfer receive ADDRESS:PORT BYTES TIMEOUT_S\n"
-    "       ucx_transfer send ADDRESS:PORT BYTES TIMEOUT_S\n"
-    "\n"
-    "The sender prints \"seconds=S verified=yes|no\". UCX_TLS, UCX_NET_DEVICES and the like choose the network.\n";
+static const char help[] = "Usage: ucx_transfer receive ADDRESS:PORT BYTES TIMEOUT_S\n"
+                           "       ucx_transfer send ADDRESS:PORT BYTES TIMEOUT_S\n"
+                           "\n"
+                           "The sender prints \"seconds=S verified=yes|no\". UCX_TLS, UCX_NET_DEVICES and "
+                           "the like choose the network.\n";
 
 enum { ADDRESS_MOST = 64 << 10, TAG_FIRST = 1, TAG_DATA = 2 };
 

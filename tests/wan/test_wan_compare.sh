@@ -5,6 +5,7 @@
 # as long as the links allow; perf/wan/outage takes a link down in the middle; the figures follow from the runs; both say
 # what is wrong with a command line. TAP.
 # shellcheck disable=SC2317 # is() calls its conditions
+# shellcheck disable=SC2016 # awk programs expand nothing here
 set -u
 
 top=$(cd "${srcdir:-.}" && pwd)
