@@ -32,6 +32,8 @@ NF != 15 {
         runs[c, $8, $9] = 0
         setting[c, $8, ++nsettings[c, $8]] = $9
     }
+    if ($15 == "void")
+        next
     tries[c, $8, $9]++
     if ($15 == "no")
         wrong[c, $8] = 1
@@ -78,7 +80,7 @@ function look(c, l,   i, s, m, r) {
         }
     }
     if (best == "")
-        verified = (c, l) in wrong ? "no" : failure[c, l, setting[c, l, 1]]
+        verified = (c, l) in wrong ? "no" : (c, l, setting[c, l, 1]) in failure ? failure[c, l, setting[c, l, 1]] : "void"
     return best != ""
 }
 
