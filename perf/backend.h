@@ -61,7 +61,11 @@ int bench_greatest(bench *b, double *value);
 /* `bytes` from every rank to rank 0, in rank order. */
 int bench_collect(bench *b, const void *mine, void *all, size_t bytes);
 
-/* Allocations that the library made so far; UINT64_MAX when it doesn't count them. */
-uint64_t bench_allocations(const bench *b);
+/* What the library's counter `name` stands at; UINT64_MAX when it has none of this name. */
+uint64_t bench_counter(const bench *b, const char *name);
+
+/* From now on calls tell how far they are: `report` with bytes done and to do on this rank, at most every 50
+ * ms and at the end. BENCH_UNSUPPORTED: the library can't. */
+int bench_progress(bench *b, void (*report)(uint64_t done_bytes, uint64_t total_bytes, void *arg), void *arg);
 
 #endif

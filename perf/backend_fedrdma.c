@@ -180,8 +180,14 @@ int bench_collect(bench *b, const void *mine, void *all, size_t bytes)
     return fedrdma_gather(mine, bytes, FEDRDMA_U8, all, bytes, FEDRDMA_U8, 0, b->world);
 }
 
-uint64_t bench_allocations(const bench *b)
+uint64_t bench_counter(const bench *b, const char *name)
 {
     uint64_t value;
-    return fedrdma_counter(b->context, "mem.allocations", &value) == FEDRDMA_OK ? value : UINT64_MAX;
+    return fedrdma_counter(b->context, name, &value) == FEDRDMA_OK ? value : UINT64_MAX;
+}
+
+int bench_progress(bench *b, void (*report)(uint64_t, uint64_t, void *), void *arg)
+{
+    const fedrdma_attr attr = { .progress = report, .progress_arg = arg };
+    return fedrdma_comm_set_attr(b->world, &attr);
 }

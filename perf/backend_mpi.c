@@ -286,8 +286,17 @@ int bench_collect(bench *b, const void *mine, void *all, size_t bytes)
     return MPI_Gather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, 0, MPI_COMM_WORLD);
 }
 
-uint64_t bench_allocations(const bench *b)
+uint64_t bench_counter(const bench *b, const char *name)
 {
     (void)b;
+    (void)name;
     return UINT64_MAX;
+}
+
+int bench_progress(bench *b, void (*report)(uint64_t, uint64_t, void *), void *arg)
+{
+    (void)b;
+    (void)report;
+    (void)arg;
+    return BENCH_UNSUPPORTED;
 }

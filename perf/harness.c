@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "perf/probe.h"
+#include "perf/series.h"
 #include "tests/mp/pattern.h"
 
 /* Enough samples for a stable median without a size taking much more than a second on a slow machine. */
@@ -22,6 +23,7 @@ enum { TRIAL_RUNS = 5, FEWEST_RUNS = 5 };
 typedef struct cost {
     double wall_s, cpu_s;
     uint64_t allocations, switches; /* involuntary context switches */
+    uint64_t counters[BENCH_MAX_COUNTERS];
 } cost;
 
 typedef struct run {
@@ -30,6 +32,8 @@ typedef struct run {
     bench_options options;
     int rank, size;
     cost cost;
+    series *series; /* NULL: nobody asked for it */
+    bool timed;     /* not a call to warm up */
 } run;
 
 typedef struct row {
@@ -43,7 +47,7 @@ static double now_us(void)
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
 }
 
-static void spent(cost *c, bench *b)
+static void spent(cost *c, const run *r)
 {
     struct rusage u;
 
@@ -52,7 +56,9 @@ static void spent(cost *c, bench *b)
                1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
     c->wall_s = now_us() * 1e-6;
     c->switches = (uint64_t)u.ru_nivcsw;
-    c->allocations = bench_allocations(b);
+    c->allocations = bench_counter(r->b, "mem.allocations");
+    for (int i = 0; i < r->options.ncounters; i++)
+        c->counters[i] = bench_counter(r->b, r->options.counters[i]);
 }
 
 static int failed(const run *r, const char *what, int rc)
@@ -74,9 +80,11 @@ static int one_call(run *r, bench_case *c, double *us)
     rc = bench_barrier(r->b);
     if (rc != 0)
         return failed(r, "barrier", rc);
+    series_begin(r->timed ? r->series : NULL);
     start = now_us();
     rc = bench_run(r->b);
     *us = now_us() - start;
+    series_end(r->timed ? r->series : NULL);
     if (rc != 0)
         return failed(r, bench_collective_name(r->collective), rc);
     return r->options.check && !bench_case_right(c) ? BENCH_UNSUPPORTED : 0;
@@ -133,19 +141,26 @@ static int timed_loop(run *r, bench_case *c, long runs, double *samples, cost *u
         if (rc != 0)
             return rc;
     }
-    spent(&before, r->b);
+    spent(&before, r);
+    r->timed = true;
     for (long i = 0; i < runs; i++) {
         rc = one_call(r, c, &samples[i]);
         if (rc != 0)
             return rc;
     }
-    spent(&after, r->b);
-    *used = (cost){ after.wall_s - before.wall_s, after.cpu_s - before.cpu_s,
-                    after.allocations - before.allocations, after.switches - before.switches };
+    spent(&after, r);
+    r->timed = false;
+    *used = (cost){ after.wall_s - before.wall_s,
+                    after.cpu_s - before.cpu_s,
+                    after.allocations - before.allocations,
+                    after.switches - before.switches,
+                    { 0 } };
     r->cost.wall_s += used->wall_s;
     r->cost.cpu_s += used->cpu_s;
     r->cost.switches += used->switches;
     r->cost.allocations += used->allocations;
+    for (int i = 0; i < r->options.ncounters; i++)
+        r->cost.counters[i] += after.counters[i] - before.counters[i];
     return 0;
 }
 
@@ -284,8 +299,17 @@ static void print_cost(const run *r, const cost *all)
     }
     printf("# CPU share got: %.2f of a core per rank (least %.2f), %llu involuntary switches\n",
            mean_share(r, all), least, (unsigned long long)switches);
-    if (bench_allocations(r->b) != UINT64_MAX)
+    if (bench_counter(r->b, "mem.allocations") != UINT64_MAX)
         printf("# allocations in the timed loop: %llu\n", (unsigned long long)allocations);
+    for (int k = 0; k < r->options.ncounters; k++) {
+        uint64_t sum = 0;
+        for (int i = 0; i < r->size; i++)
+            sum += all[i].counters[k];
+        if (bench_counter(r->b, r->options.counters[k]) == UINT64_MAX)
+            printf("# counter %s: there is none\n", r->options.counters[k]);
+        else
+            printf("# counter %s: %llu\n", r->options.counters[k], (unsigned long long)sum);
+    }
 }
 
 static void print_probe_after(const probe_result *before)
@@ -372,10 +396,14 @@ int bench_main(int argc, char **argv, const char *collective)
     r.size = bench_size(r.b);
     if (r.rank == 0)
         print_header(&r, &probe, argc, argv);
-    rc = all_sizes(&r);
+    if (r.options.series != NULL)
+        rc = series_open(r.b, r.options.series, &r.series);
+    if (rc == 0)
+        rc = all_sizes(&r);
     if (rc == 0)
         rc = report_cost(&r);
     bench_close(r.b);
+    series_close(r.series);
     if (r.rank == 0 && rc == 0)
         print_probe_after(&probe);
     return rc == 0 ? 0 : 1;

@@ -23,7 +23,7 @@
 
 #include "perf/backend.h"
 
-enum { BENCH_MAX_SIZES = 64 };
+enum { BENCH_MAX_SIZES = 64, BENCH_MAX_COUNTERS = 8 };
 
 typedef struct bench_options {
     size_t sizes[BENCH_MAX_SIZES], memory_bytes;
@@ -32,6 +32,9 @@ typedef struct bench_options {
     double limit_s;          /* of one size, about; 0: none */
     int type, op;
     bool check, shared, csv, persistent, pin;
+    char counters[BENCH_MAX_COUNTERS][64];
+    int ncounters;
+    const char *series; /* NULL: none */
 } bench_options;
 
 /* Reads the command line. 0: go on; 1: help was printed, end well; 2: a message was printed, end badly. */

@@ -32,6 +32,12 @@ static const char help[] =
     "  -P, --pin                   tie rank i to CPU i modulo the number of CPUs\n"
     "  -M, --memory BYTES          leave out sizes that need more than this in a rank (default 1g)\n"
     "  -f, --format FORMAT         table or csv (default table)\n"
+    "  -C, --counters NAMES        what the library's counters of these names, with commas between, grew by "
+    "in\n"
+    "                              the timed calls, summed over the ranks\n"
+    "  -S, --series FILE           FILE.RANK gets lines of how far each timed call is: its number, seconds "
+    "since\n"
+    "                              it began, bytes done and to do on this rank, every 50 ms (fedrdma only)\n"
     "  -h, --help                  this text\n"
     "\n"
     "Size is the whole vector for allreduce, reduce, broadcast and reduce_scatter, and one rank's part for\n"
@@ -51,6 +57,8 @@ static const struct option longs[] = {
     { "pin", no_argument, NULL, 'P' },
     { "memory", required_argument, NULL, 'M' },
     { "format", required_argument, NULL, 'f' },
+    { "counters", required_argument, NULL, 'C' },
+    { "series", required_argument, NULL, 'S' },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
 };
@@ -154,6 +162,22 @@ static bool parse_choice(const char *text, const char *no, const char *yes, bool
     return *value || strcmp(text, no) == 0;
 }
 
+static bool parse_counters(const char *text, bench_options *o)
+{
+    for (o->ncounters = 0; o->ncounters < BENCH_MAX_COUNTERS; text++) {
+        char *name = o->counters[o->ncounters++];
+        const size_t bytes = strcspn(text, ",");
+        if (bytes == 0 || bytes >= sizeof o->counters[0])
+            return false;
+        memcpy(name, text, bytes);
+        name[bytes] = '\0';
+        text += bytes;
+        if (*text == '\0')
+            return true;
+    }
+    return false;
+}
+
 /* One option; false when its value is bad. */
 static bool take(int letter, const char *value, bench_options *o)
 {
@@ -187,6 +211,11 @@ static bool take(int letter, const char *value, bench_options *o)
         return parse_size(value, &o->memory_bytes);
     case 'f':
         return parse_choice(value, "table", "csv", &o->csv);
+    case 'C':
+        return parse_counters(value, o);
+    case 'S':
+        o->series = value;
+        return *value != '\0';
     default:
         return false;
     }
@@ -202,7 +231,7 @@ int bench_options_parse(int argc, char **argv, const char *collective, bench_opt
     int letter;
 
     parse_sizes(":", &o);
-    while ((letter = getopt_long(argc, argv, "m:i:x:T:ct:o:b:pPM:f:h", longs, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "m:i:x:T:ct:o:b:pPM:f:C:S:h", longs, NULL)) != -1) {
         if (letter == 'h') {
             printf(help, argv[0], argv[0], collective);
             return 1;

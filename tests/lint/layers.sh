@@ -11,7 +11,7 @@ BEGIN {
     for (i = 1; i < n; i += 2)
         layer[word[i]] = word[i + 1]
     # What may be included (or called) only by files that match.
-    home["^<ucp/"] = "^src/(net/ucx|wan/[a-z_]*lane)[a-z_]*[.][ch]$"
+    home["^<ucp/"] = "^(src/(net/ucx|wan/[a-z_]*lane)[a-z_]*[.][ch]|perf/wan/ucx[a-z_]*[.]c)$"
     home["^<hwloc"] = "^src/topo/"
     home["^<yaml[.]h"] = "^src/topo/yaml[.]c$"
     home["^<infiniband/"] = "^(src/topo/|tests/unit/test_verbs[.]c$)"
