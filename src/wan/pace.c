@@ -281,8 +281,8 @@ void frd_wan_pace_ack(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns, u
 {
     if (round != NULL)
         on_round(pace, path, now_ns, round);
-    /* Grow only when it is used; and a route that carries heartbeats beside others' data sees their queue, but has shown
-     * no rate of its own that it could go on with. */
+    /* Grow only when it is used; and a route that carries heartbeats beside others' data sees their queue, but has
+     * shown no rate of its own that it could go on with. */
     if (pace->mode == FRD_WAN_PACE_START && path->inflight + acked_bytes >= pace->cap / 2) {
         pace->cap += acked_bytes;
         if (queue_shows(path))

@@ -375,12 +375,21 @@ static frd_wan_out *flow_head(frd_wan_session *s, unsigned f)
     return NULL;
 }
 
+/* Control messages go before all others, unless too many messages are unknown to the peer: then what tells it of them
+ * must go first, again if need be. */
+static bool control_is_next(const frd_wan_session *s)
+{
+    const frd_wan_out *const out = TAILQ_FIRST(&s->controls);
+
+    return out != NULL && (out->opened || may_open(s));
+}
+
 static frd_wan_out *next_out(frd_wan_session *s)
 {
-    frd_wan_out *out = TAILQ_FIRST(&s->controls);
+    frd_wan_out *out;
 
-    if (out != NULL)
-        return out->opened || may_open(s) ? out : NULL;
+    if (control_is_next(s))
+        return TAILQ_FIRST(&s->controls);
     for (unsigned i = 0; i <= FRD_WAN_FLOWS && s->flows_used != 0; i++) {
         if (s->flow_left > 0 && (s->flows_used >> s->flow_now & 1) != 0) {
             out = flow_head(s, s->flow_now);
@@ -400,8 +409,7 @@ bool frd_wan_session_has_work(const frd_wan_session *session)
     return first(s, &s->notes) != NULL || first(s, &s->again) != NULL || next_out(s) != NULL;
 }
 
-/* Bytes of a chunk with its header that fit into a datagram of any route: it may have to go again, elsewhere.
- */
+/* Bytes of a chunk with its header that fit into a datagram of any route: it may have to go again. */
 static size_t narrowest(const frd_wan_session *s)
 {
     size_t room = FRD_WAN_DATAGRAM_MAX;
@@ -491,7 +499,7 @@ static bool split(frd_wan_session *s, frd_wan_item *item, size_t room)
 static frd_wan_item *next_item(frd_wan_session *s, size_t room)
 {
     struct frd_wan_items *const queue = first(s, &s->notes) != NULL ? &s->notes : &s->again;
-    frd_wan_item *const item = TAILQ_EMPTY(&s->controls) || queue == &s->notes ? first(s, queue) : NULL;
+    frd_wan_item *const item = !control_is_next(s) || queue == &s->notes ? first(s, queue) : NULL;
     frd_wan_out *out;
 
     if (item != NULL) {
