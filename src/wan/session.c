@@ -143,6 +143,8 @@ static uint64_t room(const frd_wan_session *s, const frd_wan_route *route, uint6
 
         if (route->spare && !r->spare && frd_wan_route_usable(r))
             return 0;
+        if (r->spare && !route->spare) /* which waits for us: to wait for it as well would be for ever */
+            continue;
         if (r != route && frd_wan_route_usable(r) && r->pace.rate > 0 &&
             here > (double)r->path.smooth_ns / 2 +
                        (double)(s->unsent_bytes + r->path.inflight) * 1e9 / (double)r->pace.rate)
@@ -230,8 +232,10 @@ bool frd_wan_session_pull(frd_wan_session *s, uint64_t now_ns, frd_wan_batch *ba
 {
     const bool capped = s->node->params.rate > 0 && s->node->egress_ns > now_ns;
 
-    if (s->lost)
+    if (s->lost) {
+        s->due_ns = UINT64_MAX;
         return false;
+    }
     for (unsigned i = 0; i < s->routes; i++) {
         if (frd_wan_route_signal(s->route[i], now_ns, batch))
             return true;
