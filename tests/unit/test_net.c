@@ -325,6 +325,7 @@ END_TEST
 static void withdrawn_body(rank *r)
 {
     enum { LEN = 300000 };
+    const bool over_wan = strcmp(r->world->transports, "wan") == 0;
     unsigned char *const buf = calloc(1, LEN);
     single s;
 
@@ -335,8 +336,10 @@ static void withdrawn_body(rank *r)
             world_turn(r);
         frd_fabric_cancel(r->fabric, &s.msg);
         world_until(r, &s.ended, 1);
-        REQUIRE(s.rc == FEDRDMA_ERR_CANCELED);
-        world_flags(r)[1] = 1;
+        /* The WAN takes so much before it is accepted, and may have had all of it: then that was the normal end, or
+         * the receiver may take it for that. */
+        REQUIRE(s.rc == FEDRDMA_ERR_CANCELED || (over_wan && s.rc == FEDRDMA_OK));
+        world_flags(r)[1] = s.rc == FEDRDMA_OK ? 2 : 1;
     } else {
         while (r->stat.net_unexpected == 0)
             world_turn(r);
@@ -345,7 +348,7 @@ static void withdrawn_body(rank *r)
             world_turn(r);
         single_start(r, &s, false, (frd_tag){ .comm = 1 }, buf, LEN);
         world_until(r, &s.ended, 1);
-        REQUIRE(s.rc == FEDRDMA_ERR_CANCELED);
+        REQUIRE(s.rc == FEDRDMA_ERR_CANCELED ? world_flags(r)[1] == 1 : over_wan && s.rc == FEDRDMA_OK);
     }
     world_barrier(r);
     free(buf);
