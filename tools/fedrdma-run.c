@@ -41,6 +41,7 @@ enum phase {
 
 typedef struct launch {
     run_options options;
+    run_places places;
     run_job job;
     frd_store *store;
     int signals; /* a signalfd */
@@ -154,15 +155,17 @@ static void on_signal(launch *l, int sig)
 static void on_ended(launch *l, int rank)
 {
     const run_rank *r = &l->job.ranks[rank];
-    char fate[96], place[32] = "";
+    char fate[96], silo[RUN_NAME_MAX], place[RUN_NAME_MAX + 2] = "";
 
     /* After a failure or a signal the rest is expected to fail in turn. */
     if (r->code == 0 || l->failed >= 0 || l->phase >= ENDING)
         return;
     l->failed = rank;
     run_rank_fate(r, fate);
-    if (l->options.silos > 0)
-        snprintf(place, sizeof place, "silo%d, ", run_silo(&l->options, rank));
+    if (l->options.silos > 0) {
+        run_silo_name(&l->places, rank, silo);
+        snprintf(place, sizeof place, "%s, ", silo);
+    }
     run_say("rank %d (%sprocess %d) %s", rank, place, (int)r->pid, fate);
     enter(l, GRACE, l->options.grace_ns);
 }
@@ -265,8 +268,9 @@ static void say_log(int level, const char *message, void *arg)
 static const frd_log warnings = { .level = FEDRDMA_LOG_WARN + 1, .rank = -1, .fn = say_log };
 
 /* FEDRDMA_* as every rank will see them: mistakes are told once, by us, and not only by ranks that look. */
-static int check_environment(const run_options *options)
+static int check_environment(launch *l)
 {
+    const run_options *const options = &l->options;
     frd_story story = { .text = "" };
     frd_conf conf = { 0 };
     int rc = FEDRDMA_OK;
@@ -277,9 +281,11 @@ static int check_environment(const run_options *options)
         rc = frd_conf_init(&conf, &story);
     if (rc == FEDRDMA_OK)
         rc = frd_conf_environment(&conf, &warnings, &story);
-    frd_conf_free(&conf);
     if (rc < 0)
         run_say("%s", story.text[0] != '\0' ? story.text : frd_strerror(rc));
+    else if (!run_places_open(&l->places, options, conf.topology))
+        rc = FEDRDMA_ERR_INVALID;
+    frd_conf_free(&conf);
     return rc;
 }
 
@@ -386,8 +392,9 @@ int main(int argc, char **argv)
     run_parsed parsed = run_options_parse(&l.options, argc, argv);
     int status = parsed == RUN_DONE ? EXIT_SUCCESS : STATUS_USAGE;
 
-    if (parsed == RUN_GO && check_environment(&l.options) == FEDRDMA_OK) {
+    if (parsed == RUN_GO && check_environment(&l) == FEDRDMA_OK) {
         l.job.options = &l.options;
+        l.job.places = &l.places;
         snprintf(l.job.name, sizeof l.job.name, "run-%d-%llx", (int)getpid(),
                  (unsigned long long)frd_now_ns());
         l.job.ranks = frd_calloc((size_t)l.options.ranks, sizeof *l.job.ranks);
@@ -398,6 +405,7 @@ int main(int argc, char **argv)
         frd_store_stop(l.store);
         frd_free(l.job.ranks);
     }
+    run_places_close(&l.places);
     run_options_free(&l.options);
     if (fflush(stdout) != 0) /* help and version */
         status = EXIT_FAILURE;

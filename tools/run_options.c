@@ -23,7 +23,8 @@ static const char HELP[] =
     "\n"
     "  -n, --ranks N          number of ranks\n"
     "      --silos S          emulate S silos: the ranks are spread over them in blocks, each silo is a\n"
-    "                         node of its own, so its traffic with others leaves shared memory\n"
+    "                         node of its own, so its traffic with others leaves shared memory; with\n"
+    "                         FEDRDMA_TOPOLOGY silos and nodes are the first ones of that file\n"
     "      --nodes-per-silo K emulate K nodes in each silo (needs --silos)\n"
     "  -e, --env NAME=VALUE   set a variable for all ranks; may be repeated\n"
     "  -t, --timeout T        end the job after T (60, 90s, 5m; seconds without a unit), exit status 124\n"
@@ -200,28 +201,4 @@ void run_options_free(run_options *o)
 {
     frd_free(o->env);
     o->env = NULL;
-}
-
-/* Block b of `blocks` over n things begins at floor(b n / blocks), so `at` is in the last block that begins
- * at or before it. */
-static int block_of(int at, int n, int blocks)
-{
-    return (int)((((int64_t)at + 1) * blocks - 1) / n);
-}
-
-static int block_begin(int block, int n, int blocks)
-{
-    return (int)((int64_t)block * n / blocks);
-}
-
-int run_silo(const run_options *o, int rank)
-{
-    return block_of(rank, o->ranks, o->silos);
-}
-
-int run_node(const run_options *o, int rank)
-{
-    const int silo = run_silo(o, rank), begin = block_begin(silo, o->ranks, o->silos);
-
-    return block_of(rank - begin, block_begin(silo + 1, o->ranks, o->silos) - begin, o->nodes_per_silo);
 }

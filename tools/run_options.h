@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * run_options.h - fedrdma-run's command line, and the layout of ranks over silos and nodes that it asks for.
- */
+ * run_options.h - fedrdma-run's command line. */
 #ifndef RUN_OPTIONS_H
 #define RUN_OPTIONS_H
 
@@ -24,9 +23,5 @@ typedef enum run_parsed { RUN_GO, RUN_DONE, RUN_BAD } run_parsed;
 /* Parses the command line. RUN_DONE: help or version was printed. RUN_BAD: a message was. */
 run_parsed run_options_parse(run_options *options, int argc, char **argv);
 void run_options_free(run_options *options);
-
-/* The silo of a rank, and its node's number within the silo: contiguous blocks, as even as they can be. */
-int run_silo(const run_options *options, int rank);
-int run_node(const run_options *options, int rank);
 
 #endif

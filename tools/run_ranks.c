@@ -35,7 +35,7 @@ static const char *setting(frd_arena *arena, const char *format, ...) __attribut
 
 static const char *setting(frd_arena *arena, const char *format, ...)
 {
-    char text[256], *copy;
+    char text[512], *copy;
     va_list args;
 
     va_start(args, format);
@@ -59,8 +59,12 @@ static bool own_settings(const run_job *job, int rank, frd_arena *arena, const c
     own[n++] = "FEDRDMA_RENDEZVOUS_SERVER=launcher";
     own[n++] = setting(arena, "FEDRDMA_JOB=%s", job->name);
     if (o->silos > 0) {
-        own[n++] = setting(arena, "FEDRDMA_SILO=silo%d", run_silo(o, rank));
-        own[n++] = setting(arena, "FEDRDMA_NODE=silo%d-node%d", run_silo(o, rank), run_node(o, rank));
+        char name[RUN_NAME_MAX];
+
+        run_silo_name(job->places, rank, name);
+        own[n++] = setting(arena, "FEDRDMA_SILO=%s", name);
+        run_node_name(job->places, rank, name);
+        own[n++] = setting(arena, "FEDRDMA_NODE=%s", name);
     }
     for (int i = 0; i < n; i++)
         if (own[i] == NULL)
@@ -148,8 +152,12 @@ static void name_streams(const run_job *job, int rank)
     const run_options *o = job->options;
     run_rank *r = &job->ranks[rank];
 
-    if (o->prefix && o->tag)
-        snprintf(r->out.prefix, sizeof r->out.prefix, "[%d silo%d] ", rank, run_silo(o, rank));
+    if (o->prefix && o->tag) {
+        char silo[RUN_NAME_MAX];
+
+        run_silo_name(job->places, rank, silo);
+        snprintf(r->out.prefix, sizeof r->out.prefix, "[%d %.*s] ", rank, (int)sizeof r->out.prefix - 16, silo);
+    }
     else if (o->prefix)
         snprintf(r->out.prefix, sizeof r->out.prefix, "[%d] ", rank);
     memcpy(r->err.prefix, r->out.prefix, sizeof r->err.prefix);

@@ -11,6 +11,7 @@
 
 #include "run_options.h"
 #include "run_output.h"
+#include "run_places.h"
 
 typedef struct run_rank {
     pid_t pid;    /* also its process group; 0: not started */
@@ -25,6 +26,7 @@ typedef struct run_rank {
 /* What all ranks of a job get. */
 typedef struct run_job {
     const run_options *options;
+    const run_places *places;
     char rendezvous[32], name[64];
     sigset_t signals; /* the launcher's own mask and limit of descriptors, which it has changed */
     struct rlimit files;

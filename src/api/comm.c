@@ -84,23 +84,6 @@ frd_group frd_comm_group(const frd_comm *comm)
                         .levels = comm->levels };
 }
 
-/* The option; else as many as the topology file names everywhere; else one. */
-static int wanted_gateways(const fedrdma_context *ctx, const frd_comm *comm)
-{
-    const frd_silos *const silos = ctx->silos;
-    size_t least = 0;
-
-    if (ctx->conf.gateways > 0)
-        return ctx->conf.gateways;
-    for (int i = 0; silos != NULL && i < comm->channel.size; i++) {
-        const int silo = frd_silos_find(silos, comm->silo_by_rank[i]);
-
-        if (silo >= 0 && (least == 0 || silos->silo[silo].ngateways < least))
-            least = silos->silo[silo].ngateways;
-    }
-    return least > 0 ? (int)least : 1;
-}
-
 int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int size, int rank,
                     frd_comm **out)
 {
@@ -136,7 +119,7 @@ int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int siz
     if (comm->nsilos > 1) {
         const frd_group group = frd_comm_group(comm);
 
-        const int wanted = wanted_gateways(ctx, comm);
+        const int wanted = frd_policy_gateways(ctx->silos, ctx->places, world, size, ctx->conf.gateways);
         frd_levels *const levels = frd_calloc(1, frd_levels_bytes(size, comm->nsilos, wanted));
         unsigned char *const known = frd_calloc(n, 1);
 
@@ -146,8 +129,7 @@ int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int siz
             goto fail;
         }
         for (int i = 0; i < size; i++)
-            known[i] = (unsigned char)((ctx->places[world[i]].is_gateway != 0 ? FRD_LEVELS_NAMED : 0) |
-                                       (ctx->places[world[i]].is_near != 0 ? FRD_LEVELS_NEAR : 0));
+            known[i] = frd_place_known(&ctx->places[world[i]]);
         frd_levels_init(levels, &group, comm->nsilos, wanted, known);
         frd_free(known);
     }

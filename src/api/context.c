@@ -105,28 +105,17 @@ static int name_place(const fedrdma_context *ctx, frd_place *place, frd_story *s
     return FEDRDMA_OK;
 }
 
-/* Are we on the NUMA node of the card to other silos: the one that the topology file or the option names, else any
+/* Are we on the NUMA node of the card to other silos: the one that the topology file or an option names, else any
  * physical one that is up? Asked where there are silos: it takes milliseconds. */
 static bool is_near_card(const fedrdma_context *ctx)
 {
-    const char *const named = ctx->gateway != NULL && ctx->gateway->device[0] != '\0' ? ctx->gateway->device
-                                                                                      : ctx->conf.interface;
-    frd_story unknown = { .log = NULL };
-    frd_topo_place place;
-    frd_topo_nic *nics;
-    size_t count;
-    bool near = false;
+    const char *const named[] = { ctx->gateway != NULL ? ctx->gateway->device : "", ctx->conf.wan_address,
+                                  ctx->conf.interface, "" };
+    size_t i = 0;
 
-    if (ctx->conf.silo[0] == '\0' || frd_topo_place_find(NULL, &unknown, &place) != FEDRDMA_OK ||
-        frd_topo_nics_find(NULL, &unknown, &nics, &count) != FEDRDMA_OK)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        const bool meant = named[0] != '\0' ? strcmp(nics[i].name, named) == 0 : nics[i].up && nics[i].physical;
-
-        near = near || (meant && frd_topo_is_near(&place, nics[i].numa));
-    }
-    frd_free(nics);
-    return near;
+    while (i + 1 < sizeof(named) / sizeof(named[0]) && named[i][0] == '\0')
+        i++;
+    return ctx->conf.silo[0] != '\0' && frd_topo_is_near_card(NULL, named[i]);
 }
 
 static void fill_rules(const fedrdma_context *ctx, frd_place *place)
@@ -136,7 +125,7 @@ static void fill_rules(const fedrdma_context *ctx, frd_place *place)
 
     snprintf(place->topology, sizeof(place->topology), "%s", conf->topology + (path > shown ? path - shown : 0));
     place->topology_hash = ctx->silos != NULL ? ctx->silos->hash : 0;
-    place->is_gateway = ctx->gateway != NULL ? 1 : 0;
+    place->gateway = ctx->gateway_number;
     place->is_near = is_near_card(ctx) ? 1 : 0;
     snprintf(place->version, sizeof(place->version), "%s", fedrdma_version());
     snprintf(place->algo, sizeof(place->algo), "%s", conf->algo);
@@ -205,8 +194,8 @@ static int exchange_places(fedrdma_context *ctx, frd_boot *boot, frd_story *stor
     }
     if (rc != FEDRDMA_OK)
         return rc;
-    rc = frd_relays_create(ctx, &ctx->relays);
-    return rc == FEDRDMA_OK ? rc : frd_fail(story, rc, "relays of %d ranks", ctx->conf.size);
+    const frd_policy_facts facts = { ctx->silos, ctx->places, ctx->conf.size, ctx->conf.rank, ctx->conf.gateways };
+    return frd_policy_create(&facts, story, &ctx->policy);
 }
 
 static int open_fabric(fedrdma_context *ctx, frd_boot *boot, frd_story *story)
@@ -222,8 +211,7 @@ static int open_fabric(fedrdma_context *ctx, frd_boot *boot, frd_story *story)
                                        .peer_lost = frd_engine_peer_lost,
                                        .control = frd_engine_control,
                                        .arg = ctx->engine,
-                                       .relays = frd_relays_ask,
-                                       .relays_arg = ctx->relays };
+                                       .policy = frd_policy_net(ctx->policy) };
 
     const int rc = frd_fabric_open(&params, story, &ctx->fabric);
     if (rc == FEDRDMA_OK)
@@ -294,6 +282,8 @@ static int read_topology(fedrdma_context *ctx, frd_story *story)
     if (rc != FEDRDMA_OK)
         return rc;
     ctx->gateway = frd_silos_gateway(ctx->silos, silo, &who);
+    if (ctx->gateway != NULL)
+        ctx->gateway_number = 1 + (uint64_t)(ctx->gateway - ctx->silos->silo[silo].gateways);
     return frd_conf_set(conf, "silo", ctx->silos->silo[silo].name, "topology file", story);
 }
 
@@ -344,7 +334,7 @@ static void destroy(fedrdma_context *ctx)
     }
     frd_engine_destroy(ctx->engine);
     frd_rules_destroy(ctx->rules);
-    frd_relays_free(ctx->relays);
+    frd_policy_free(ctx->policy);
     frd_silos_destroy(ctx->silos);
     for (size_t i = 0; i < ctx->nops; i++)
         frd_free(ctx->ops[i]);

@@ -5,10 +5,11 @@
 
 #include <pthread.h>
 
-#include "api/relay.h"
+#include "api/policy.h"
 #include "base/mem.h"
 #include "boot/boot.h"
 #include "collectives/coll.h"
+#include "collectives/levels.h"
 #include "run/engine.h"
 #include "topo/silos.h"
 
@@ -44,9 +45,15 @@ typedef struct frd_place {
     uint64_t algo_hash, fragment, gateways, check;
     char topology[FRD_PATH_TEXT_MAX]; /* the option, its end; "": none */
     uint64_t topology_hash;           /* of what the file says */
-    uint64_t is_gateway;              /* its node is named as a gateway there */
+    uint64_t gateway;                 /* 1 + the index of its node among its silo's gateways there; 0: it is none */
     uint64_t is_near;                 /* to the card that leads to other silos, as far as is known */
 } frd_place;
+
+/* What levels.h calls known of it. */
+static inline unsigned char frd_place_known(const frd_place *place)
+{
+    return (unsigned char)((place->gateway != 0 ? FRD_LEVELS_NAMED : 0) | (place->is_near != 0 ? FRD_LEVELS_NEAR : 0));
+}
 
 struct fedrdma_context {
     frd_conf conf;
@@ -54,8 +61,9 @@ struct fedrdma_context {
     frd_stat stat;
     frd_rules *rules;
     frd_silos *silos; /* of the topology file; NULL: none. Its links are measured by the transport between silos */
-    frd_relays *relays;
+    frd_policy *policy; /* what it lets us do towards other silos */
     const frd_silo_gateway *gateway; /* what it says of this rank's node; NULL: nothing */
+    uint64_t gateway_number;         /* as in frd_place */
     frd_engine *engine;
     frd_fabric *fabric;
     frd_place *places; /* by world rank */

@@ -21,13 +21,6 @@ static void peer_lost(void *arg, int peer, const char *why)
     fabric->params.peer_lost(fabric->params.arg, peer, why);
 }
 
-static bool relays(void *arg, int from, int to, int via)
-{
-    const frd_fabric *const fabric = arg;
-
-    return fabric->params.relays(fabric->params.relays_arg, from, to, via);
-}
-
 static void control(void *arg, int peer, const frd_tag *tag, const void *data, size_t len)
 {
     frd_fabric *const fabric = arg;
@@ -62,7 +55,7 @@ int frd_fabric_open(const frd_fabric_params *params, frd_story *story, frd_fabri
                             .size = params->size,
                             .peer_lost = peer_lost,
                             .control = control,
-                            .relays = params->relays != NULL ? relays : NULL,
+                            .policy = params->policy,
                             .arg = f };
     rc = frd_fabric_start(f, story);
     if (rc != FEDRDMA_OK)

@@ -22,8 +22,7 @@ typedef struct frd_fabric_params {
     void (*peer_lost)(void *arg, int peer, const char *why);
     void (*control)(void *arg, int peer, const frd_tag *tag, const void *data, size_t len);
     void *arg; /* of the three */
-    bool (*relays)(void *arg, int from, int to, int via); /* as net.h's, or NULL */
-    void *relays_arg;
+    const frd_net_policy *policy; /* as net.h's, or NULL; outlives the fabric */
 } frd_fabric_params;
 
 /* Opens the transports named in conf->transports (in order of preference), exchanges cards, and picks for each

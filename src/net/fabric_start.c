@@ -240,8 +240,12 @@ static const void *find_card(const start *s, int peer, const char *name, size_t 
 static int connect_peer(start *s, int peer)
 {
     frd_fabric *const f = s->fabric;
+    const frd_net_policy *const policy = f->params.policy;
+    frd_net_way way = { .barred = false };
     frd_story why = { .log = NULL };
 
+    if (policy != NULL)
+        policy->way(policy->arg, peer, &way);
     for (size_t i = 0; i < f->nets; i++) {
         const char *const name = f->net[i]->ops->name;
         size_t bytes;
@@ -249,6 +253,8 @@ static int connect_peer(start *s, int peer)
         frd_story story = { .log = NULL };
         bool reach = false;
 
+        if (way.barred && !f->net[i]->ops->relays)
+            continue;
         if (card != NULL) {
             const int rc = f->net[i]->ops->connect(f->net[i], peer, card, bytes, &reach, &story);
 
@@ -263,6 +269,11 @@ static int connect_peer(start *s, int peer)
     if (s->reach[peer] == 0 && s->why_peer < 0) {
         s->why_peer = peer;
         s->why = why;
+        if (way.barred)
+            (void)frd_fail(&s->why, FEDRDMA_OK,
+                           "by the topology file their silos exchange nothing without a relay, through which only wan "
+                           "goes; set FEDRDMA_TRANSPORTS=shm,wan,ucx%s%s",
+                           why.text[0] != '\0' ? "; " : "", why.text);
     }
     return FEDRDMA_OK;
 }

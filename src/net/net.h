@@ -19,6 +19,7 @@
 #include "base/conf.h"
 #include "base/error.h"
 #include "base/stat.h"
+#include "topo/silos.h"
 
 /* Identifies a message between two ranks; fixed layout, it goes on the wire in this machine's byte order
  * (transports refuse peers of the other one). */
@@ -60,6 +61,31 @@ typedef struct frd_offer {
 typedef struct frd_match frd_match;
 typedef struct frd_net frd_net;
 
+enum { FRD_NET_HOPS = 3 }; /* relays between two ranks, at most */
+
+/* What the topology file says of the way from us to a rank of another silo. All zero: it says nothing. */
+typedef struct frd_net_way {
+    bool barred;                      /* no byte may go straight between the two: relays carry what they say */
+    bool waits;                       /* it opens connections to us, never we to it */
+    int silo;                         /* its silo's lowest rank, which stands for the silo */
+    uint64_t rate;                    /* bytes a second that we may send to that silo, to all of its ranks; 0: no cap */
+    unsigned hops;                    /* barred: the relays of the shortest way there, in order */
+    int via[FRD_NET_HOPS];
+    const frd_silo_address *addresses; /* where it is dialed, best first, before what its card says */
+    size_t naddresses;
+} frd_net_way;
+
+/* Who may send what to whom between silos; all ranks have the same opinion of it. */
+typedef struct frd_net_policy {
+    /* Is `via` the rank of a third silo that relays between those of these two, and may it? */
+    bool (*relays)(void *arg, int from, int to, int via);
+    void (*way)(void *arg, int peer, frd_net_way *way);
+    bool relay;    /* we are one */
+    uint64_t rate; /* bytes a second that we may send to other silos together; 0: no cap */
+    uint16_t port; /* at which others are told to dial us; 0: none */
+    void *arg;
+} frd_net_policy;
+
 /* What a transport is given; outlives it. */
 typedef struct frd_net_env {
     const frd_conf *conf;
@@ -72,13 +98,13 @@ typedef struct frd_net_env {
     void (*peer_lost)(void *arg, int peer, const char *why);
     /* A control message came (tag.comm == FRD_TAG_CONTROL); data is valid during the call. */
     void (*control)(void *arg, int peer, const frd_tag *tag, const void *data, size_t len);
-    /* Is `via` the rank of a third silo that relays between those of these two, and may it? NULL: nobody does. */
-    bool (*relays)(void *arg, int from, int to, int via);
+    const frd_net_policy *policy; /* NULL: everything is allowed, and nobody relays */
     void *arg;
 } frd_net_env;
 
 typedef struct frd_net_ops {
     const char *name; /* "shm", "wan", "ucx", "loop" */
+    bool relays;      /* keeps to env.policy: reaches who may only be talked to through others */
     /* Opens; on success writes *card (valid until close) with what the peers must know. */
     int (*open)(const frd_net_env *env, frd_story *story, frd_net **net, const void **card,
                 size_t *card_bytes);

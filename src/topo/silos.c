@@ -75,6 +75,38 @@ int frd_silos_read(frd_silos_draft *d)
     return rc;
 }
 
+static int by_text(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+static int by_host(const void *left, const void *right)
+{
+    return strcmp(((const frd_silo_gateway *)left)->host, ((const frd_silo_gateway *)right)->host);
+}
+
+/* The order of hosts and of gateways says nothing: all ranks have them in the same one. (That of addresses does.) */
+static int sort_names(frd_silos_draft *d)
+{
+    for (int i = 0; i < d->out->count; i++) {
+        frd_silo *const s = &d->silo[i];
+        const char **hosts = frd_silos_keep(d, s->nhosts, sizeof *hosts);
+        frd_silo_gateway *gateways = frd_silos_keep(d, s->ngateways, sizeof *gateways);
+
+        if (hosts == NULL || gateways == NULL)
+            return frd_silos_nomem(d);
+        if (s->nhosts > 0)
+            memcpy(hosts, s->hosts, s->nhosts * sizeof *hosts);
+        if (s->ngateways > 0)
+            memcpy(gateways, s->gateways, s->ngateways * sizeof *gateways);
+        qsort(hosts, s->nhosts, sizeof *hosts, by_text);
+        qsort(gateways, s->ngateways, sizeof *gateways, by_host);
+        s->hosts = hosts;
+        s->gateways = gateways;
+    }
+    return FEDRDMA_OK;
+}
+
 /* Of the normal form, so that comments and the order of keys don't matter. */
 static int hash_all(frd_silos *silos)
 {
@@ -103,6 +135,8 @@ int frd_silos_parse(const char *path, const void *text, size_t bytes, frd_story 
         rc = frd_silos_read(&d);
     if (rc == FEDRDMA_OK)
         rc = frd_silos_check(&d);
+    if (rc == FEDRDMA_OK)
+        rc = sort_names(&d);
     if (rc == FEDRDMA_OK && hash_all(d.out) != FEDRDMA_OK)
         rc = frd_silos_nomem(&d);
     frd_yaml_free(&d.doc);
@@ -216,9 +250,15 @@ int frd_silos_find_host(const frd_silos *silos, const char *host)
     return -1;
 }
 
+/* The name by which the file knows the process: its node's, else its host's. */
+static const char *known_as(const frd_silos *silos, const frd_silos_who *who)
+{
+    return who->node[0] != '\0' && frd_silos_find_host(silos, who->node) >= 0 ? who->node : who->hostname;
+}
+
 const frd_silo_gateway *frd_silos_gateway(const frd_silos *silos, int silo, const frd_silos_who *who)
 {
-    const char *const host = who->node[0] != '\0' ? who->node : who->hostname;
+    const char *const host = known_as(silos, who);
     const frd_silo_gateway *const found = gateway_on(&silos->silo[silo], host, strlen(host));
     const size_t part = strcspn(host, ".");
 
@@ -248,15 +288,11 @@ int frd_silos_place(const frd_silos *silos, const char *path, const frd_silos_wh
                     int *out)
 {
     const int rank = frd_silos_find_rank(silos, who->rank);
-    int host = who->node[0] != '\0' ? frd_silos_find_host(silos, who->node) : -1;
-    const char *found_by = who->node, *near = NULL;
+    const char *const found_by = known_as(silos, who), *near = NULL;
+    const int host = frd_silos_find_host(silos, found_by);
     char list[LIST_BYTES];
     int silo;
 
-    if (host < 0) {
-        host = frd_silos_find_host(silos, who->hostname);
-        found_by = who->hostname;
-    }
     list_silos(silos, list, who->silo, &near);
     silo = frd_silos_find(silos, who->silo);
     if (silo < 0 && who->silo[0] != '\0')
@@ -341,24 +377,39 @@ bool frd_silos_may_relay(const frd_silos *silos, int from, int to, int via)
     return (relays[via / 64] >> via % 64 & 1) != 0;
 }
 
-/* Spreads from `from` over relays that were not used yet, until `to` is touched or nothing is new. */
+/* Spreads from `from` over relays, breadth first and in the order of their numbers. */
+int frd_silos_way(const frd_silos *silos, const uint64_t *present, int from, int to, int *via, int most)
+{
+    uint64_t relays[FRD_SILOS_WORDS];
+    int order[FRD_SILOS_MAX], before[FRD_SILOS_MAX], count = 0, hops = 0;
+
+    if ((silos->direct[from][to / 64] >> to % 64 & 1) != 0)
+        return 0;
+    relays_between(silos, from, to, relays);
+    for (int w = 0; present != NULL && w < FRD_SILOS_WORDS; w++)
+        relays[w] &= present[w];
+    for (int at = -1; at < count; at++) { /* -1 is `from`, then those that were reached */
+        const int silo = at < 0 ? from : order[at];
+
+        if (at >= 0 && (silos->direct[silo][to / 64] >> to % 64 & 1) != 0) {
+            for (int k = at; k >= 0; k = before[k])
+                hops++;
+            for (int k = at, h = hops; k >= 0 && hops <= most; k = before[k])
+                via[--h] = order[k];
+            return hops;
+        }
+        for (int w = 0; w < FRD_SILOS_WORDS; w++) {
+            for (uint64_t more = silos->direct[silo][w] & relays[w]; more != 0; more &= more - 1) {
+                order[count] = 64 * w + __builtin_ctzll(more);
+                before[count++] = at;
+            }
+            relays[w] &= ~silos->direct[silo][w];
+        }
+    }
+    return -1;
+}
+
 bool frd_silos_reachable(const frd_silos *silos, int from, int to)
 {
-    uint64_t seen[FRD_SILOS_WORDS], relays[FRD_SILOS_WORDS];
-    bool more = true;
-
-    memcpy(seen, silos->direct[from], sizeof seen);
-    relays_between(silos, from, to, relays);
-    while (more && (seen[to / 64] >> to % 64 & 1) == 0) {
-        more = false;
-        for (int w = 0; w < FRD_SILOS_WORDS; w++)
-            while ((seen[w] & relays[w]) != 0) {
-                const int via = 64 * w + __builtin_ctzll(seen[w] & relays[w]);
-                relays[w] &= ~(UINT64_C(1) << via % 64);
-                for (int i = 0; i < FRD_SILOS_WORDS; i++)
-                    seen[i] |= silos->direct[via][i];
-                more = true;
-            }
-    }
-    return (seen[to / 64] >> to % 64 & 1) != 0;
+    return frd_silos_way(silos, NULL, from, to, NULL, 0) >= 0;
 }

@@ -60,6 +60,8 @@ int frd_silos_read_name(frd_silos_draft *d, const frd_yaml_node *node, const cha
 int frd_silos_read_silo(frd_silos_draft *d, const frd_yaml_node *node, int *silo);         /* that is known */
 int frd_silos_read_pair(frd_silos_draft *d, const frd_yaml_node *node, int pair[2]);
 
+void frd_silos_lower(char *name); /* in place */
+
 /* What is wrong with a name of a silo or host, or NULL. `most`: bytes without the NUL. */
 const char *frd_silos_bad_name(const char *name, size_t most);
 

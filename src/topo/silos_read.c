@@ -192,7 +192,9 @@ static int read_address(frd_silos_draft *d, const frd_yaml_node *node, frd_silo_
     char *own = frd_silos_keep(d, strlen(host) + 1, 1);
     if (own == NULL)
         return frd_silos_nomem(d);
-    address->host = strcpy(own, host);
+    strcpy(own, host);
+    frd_silos_lower(own);
+    address->host = own;
     return FEDRDMA_OK;
 }
 

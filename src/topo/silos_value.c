@@ -117,6 +117,13 @@ const char *frd_silos_bad_name(const char *name, size_t most)
                                    : NULL;
 }
 
+/* As DNS has it: names of hosts differ by more than case. Not by locale: files are compared across sites. */
+void frd_silos_lower(char *name)
+{
+    for (; *name != '\0'; name++)
+        *name = *name >= 'A' && *name <= 'Z' ? (char)(*name - 'A' + 'a') : *name;
+}
+
 int frd_silos_read_name(frd_silos_draft *d, const frd_yaml_node *node, const char **name)
 {
     const char *wrong = node->kind == FRD_YAML_SCALAR
@@ -128,7 +135,9 @@ int frd_silos_read_name(frd_silos_draft *d, const frd_yaml_node *node, const cha
     char *own = frd_silos_keep(d, strlen(node->text) + 1, 1);
     if (own == NULL)
         return frd_silos_nomem(d);
-    *name = strcpy(own, node->text);
+    strcpy(own, node->text);
+    frd_silos_lower(own);
+    *name = own;
     return FEDRDMA_OK;
 }
 

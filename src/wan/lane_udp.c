@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdio.h>
@@ -146,6 +147,24 @@ unsigned frd_wan_lane_addresses(const frd_wan_place *own, const frd_wan_place *i
     return n;
 }
 
+unsigned frd_wan_lane_resolve(const frd_wan_place *its, const char *host, uint16_t port, frd_wan_addr *addr,
+                              unsigned most)
+{
+    const struct addrinfo hints = { .ai_family = its->family, .ai_socktype = SOCK_DGRAM };
+    struct addrinfo *list = NULL;
+    uint8_t address[16];
+    unsigned n = 0;
+
+    if (getaddrinfo(host, NULL, &hints, &list) != 0)
+        return 0;
+    for (const struct addrinfo *i = list; i != NULL && n < most; i = i->ai_next) {
+        if (address_of(i->ai_addr, its->family, address))
+            addr[n++] = to_addr(its->family, address, port != 0 ? port : its->port);
+    }
+    freeaddrinfo(list);
+    return n;
+}
+
 /* ---- opening ---- */
 
 static int bad_port(const frd_conf *conf, frd_story *story)
@@ -176,7 +195,7 @@ static int parse_ports(const frd_conf *conf, frd_story *story, long *first, long
 }
 
 /* Binds to the only address that was asked for, or to all. */
-static int bind_socket(int fd, const frd_conf *conf, frd_wan_place *place, frd_story *story)
+static int bind_socket(int fd, const frd_conf *conf, uint16_t file_port, frd_wan_place *place, frd_story *story)
 {
     static const uint8_t any[16] = { 0 };
     const bool one = conf->wan_address[0] != '\0' && place->count == 1;
@@ -187,11 +206,18 @@ static int bind_socket(int fd, const frd_conf *conf, frd_wan_place *place, frd_s
 
     if (rc != FEDRDMA_OK)
         return rc;
+    if (last == 0)
+        first = last = file_port;
     for (long port = first; port <= last && port < first + PORT_TRIES; port++) {
         const frd_wan_addr addr = to_addr(place->family, one ? place->address[0] : any, (uint16_t)port);
 
         if (bind(fd, (const struct sockaddr *)(const void *)addr.bytes, addr.len) == 0)
             break;
+        if (port == last && port == file_port)
+            return frd_fail(story, FEDRDMA_ERR_SYSTEM,
+                            "cannot bind UDP port %u, which the topology file gives for this gateway: %s; free it, or "
+                            "set FEDRDMA_WAN_PORT to where it is forwarded",
+                            file_port, strerror(errno));
         if (port == last)
             return frd_fail(story, FEDRDMA_ERR_SYSTEM, "cannot bind UDP port %s (option wan_port): %s",
                             conf->wan_port, strerror(errno));
@@ -217,8 +243,8 @@ static void tune(frd_wan_lane *lane)
     (void)setsockopt(lane->fd, SOL_UDP, UDP_GRO, &on, sizeof(on));
 }
 
-static int open_socket(frd_wan_lane *lane, const frd_conf *conf, frd_story *story, frd_wan_place *place,
-                       int *mtu)
+static int open_socket(frd_wan_lane *lane, const frd_conf *conf, uint16_t port, frd_story *story,
+                       frd_wan_place *place, int *mtu)
 {
     static const uint16_t families[2] = { AF_INET, AF_INET6 };
     frd_process self;
@@ -233,13 +259,13 @@ static int open_socket(frd_wan_lane *lane, const frd_conf *conf, frd_story *stor
             continue;
         *mtu = collect(conf->wan_address, families[i], lane->fd, place);
         if (place->count > 0 || (i == 1 && conf->wan_address[0] == '\0'))
-            return bind_socket(lane->fd, conf, place, story);
+            return bind_socket(lane->fd, conf, port, place, story);
         if (i == 0 && conf->wan_address[0] == '\0') { /* nothing but the loopback interface? */
             frd_wan_place v6 = *place;
 
             (void)collect("", AF_INET6, lane->fd, &v6);
             if (v6.count == 0)
-                return bind_socket(lane->fd, conf, place, story);
+                return bind_socket(lane->fd, conf, port, place, story);
         }
         close(lane->fd);
         lane->fd = -1;
@@ -251,7 +277,7 @@ static int open_socket(frd_wan_lane *lane, const frd_conf *conf, frd_story *stor
     return frd_fail(story, FEDRDMA_ERR_SYSTEM, "cannot open a UDP socket: %s", strerror(errno));
 }
 
-int frd_wan_lane_open(const frd_conf *conf, frd_story *story, frd_wan_lane **lane, frd_wan_place *place,
+int frd_wan_lane_open(const frd_conf *conf, uint16_t port, frd_story *story, frd_wan_lane **lane, frd_wan_place *place,
                       uint32_t *datagram_most)
 {
     frd_wan_lane *const l = frd_calloc(1, sizeof(*l));
@@ -266,7 +292,7 @@ int frd_wan_lane_open(const frd_conf *conf, frd_story *story, frd_wan_lane **lan
         frd_wan_lane_close(l);
         return frd_fail(story, FEDRDMA_ERR_NOMEM, "buffers of the UDP lane");
     }
-    rc = open_socket(l, conf, story, place, &mtu);
+    rc = open_socket(l, conf, port, story, place, &mtu);
     if (rc != FEDRDMA_OK) {
         frd_wan_lane_close(l);
         return rc;

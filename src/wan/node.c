@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * node.c - all sessions of a rank: which one a datagram belongs to, who sends next, and what is forwarded for
- * others.
- *
- * A relay sends on what it gets, at once and in order; it neither acknowledges nor keeps it. The ends' own
- * rate control sees the relay's links as part of the path. What does not leave in time is dropped at a bound,
- * as in any router. */
+ * node.c - all sessions of a rank: which one a datagram belongs to, and who sends next. */
 #include "base/clock.h"
 
 #include <string.h>
@@ -21,10 +16,9 @@ int frd_wan_node_new(const frd_wan_params *params, const frd_wan_user *user, frd
     n->user = *user;
     frd_wan_memory_init(&n->memory);
     frd_pool_init(&n->memory.packets, sizeof(frd_wan_packet));
-    STAILQ_INIT(&n->relayed);
     n->session = frd_calloc((size_t)params->size, sizeof(*n->session));
     n->list = frd_calloc((size_t)params->size, sizeof(*n->list));
-    if (n->session == NULL || n->list == NULL) {
+    if (n->session == NULL || n->list == NULL || frd_wan_lines_new(n) != FEDRDMA_OK) {
         frd_wan_node_free(n);
         return FEDRDMA_ERR_NOMEM;
     }
@@ -40,6 +34,7 @@ void frd_wan_node_free(frd_wan_node *node)
         frd_wan_session_free(node->list[i]);
     frd_free(node->session);
     frd_free(node->list);
+    frd_free(node->line);
     frd_wan_memory_free(&node->memory);
     frd_free(node);
 }
@@ -60,6 +55,12 @@ int frd_wan_node_peer(frd_wan_node *node, int rank, uint64_t epoch, const frd_wa
     node->session[rank] = s;
     node->list[node->sessions++] = s;
     return FEDRDMA_OK;
+}
+
+void frd_wan_node_bar(frd_wan_node *node, int rank)
+{
+    node->session[rank]->barred = true;
+    node->session[rank]->addrs = 0;
 }
 
 static int add_route(frd_wan_node *node, int rank, const int *via, unsigned hops, uint64_t now_ns, bool spare)
@@ -143,67 +144,6 @@ void frd_wan_lose(frd_wan_node *node, int peer, const char *why)
     frd_wan_session_lose(node->session[peer], why);
 }
 
-/* ---- for others ---- */
-
-static frd_wan_relayed *queue(frd_wan_node *node, const frd_wan_addr *to, const void *datagram, size_t bytes)
-{
-    size_t room;
-    frd_wan_relayed *r;
-
-    if (node->relayed_bytes + bytes > FRD_WAN_RELAYED_BYTES)
-        return NULL;
-    r = frd_wan_bytes_get(&node->memory, sizeof(*r) + bytes, &room);
-    if (r == NULL)
-        return NULL;
-    r->to = *to;
-    r->bytes = (uint32_t)bytes;
-    r->room = (uint32_t)room;
-    memcpy(r->data, datagram, bytes);
-    STAILQ_INSERT_TAIL(&node->relayed, r, link);
-    node->relayed_bytes += bytes;
-    return r;
-}
-
-static void forward(frd_wan_node *node, const frd_wan_parsed *parsed, unsigned char *datagram, size_t bytes)
-{
-    const unsigned next = parsed->place + 1;
-    const int to = next < parsed->hops ? parsed->via.rank[next] : parsed->head.to;
-    const frd_wan_session *const s = to < node->params.size ? node->session[to] : NULL;
-    frd_wan_addr addr = { .len = 0 };
-
-    if (s != NULL)
-        addr = s->route[0]->addr.len > 0 ? s->route[0]->addr : s->addr[0];
-    datagram[offsetof(frd_wan_head, hops)] = (uint8_t)(next << 4 | parsed->hops);
-    if (!node->params.relay || addr.len == 0 || queue(node, &addr, datagram, bytes) == NULL)
-        node->counts.wan_relay_dropped++;
-    else
-        node->counts.wan_relayed++;
-}
-
-static bool pull_relayed(frd_wan_node *node, frd_wan_batch *batch)
-{
-    frd_wan_relayed *r;
-
-    batch->bytes = batch->segment_bytes = batch->count = 0;
-    while ((r = STAILQ_FIRST(&node->relayed)) != NULL && batch->count < batch->most &&
-           r->bytes <= batch->room - batch->bytes) {
-        if (batch->count == 0) {
-            batch->to = r->to;
-            batch->segment_bytes = r->bytes;
-        } else if (r->bytes > batch->segment_bytes || batch->bytes % batch->segment_bytes != 0 ||
-                   memcmp(&batch->to, &r->to, sizeof(r->to)) != 0) {
-            break;
-        }
-        memcpy(batch->data + batch->bytes, r->data, r->bytes);
-        batch->bytes += r->bytes;
-        batch->count++;
-        node->relayed_bytes -= r->bytes;
-        STAILQ_REMOVE_HEAD(&node->relayed, link);
-        frd_wan_bytes_put(&node->memory, r, r->room);
-    }
-    return batch->count > 0;
-}
-
 /* ---- in ---- */
 
 static void answer_refusal(frd_wan_node *node, const frd_wan_addr *from, const frd_wan_parsed *parsed,
@@ -224,7 +164,7 @@ static void answer_refusal(frd_wan_node *node, const frd_wan_addr *from, const f
     memcpy(datagram, &head, sizeof(head));
     memcpy(datagram + sizeof(head), &answer, sizeof(answer));
     open_seal.ops->seal(&open_seal, 0, datagram, sizeof(head), sizeof(answer));
-    (void)queue(node, from, datagram, sizeof(head) + sizeof(answer) + open_seal.ops->tag_bytes);
+    (void)frd_wan_line_answer(node, from, datagram, sizeof(head) + sizeof(answer) + open_seal.ops->tag_bytes);
 }
 
 /* The way back. Added where it is not known: only for datagrams that were sealed. */
@@ -260,6 +200,10 @@ static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *
         return;
     }
     memcpy(&hello, parsed->body, sizeof(hello));
+    if (s != NULL && s->barred && parsed->hops == 0) {
+        node->counts.wan_malformed++;
+        return;
+    }
     if (hello.magic != FRD_WAN_HELLO_MAGIC || hello.answer > 2) {
         node->counts.wan_malformed++;
         return;
@@ -300,7 +244,7 @@ static void take_data(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *f
     size_t bytes;
     int rc;
 
-    if (s == NULL || s->lost || parsed->head.session != s->id ||
+    if (s == NULL || s->lost || parsed->head.session != s->id || (s->barred && parsed->hops == 0) ||
         parsed->body_bytes < s->seal.ops->tag_bytes) {
         node->counts.wan_malformed++;
         return;
@@ -350,7 +294,7 @@ void frd_wan_node_input(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr 
     }
     if (parsed.place < parsed.hops) {
         if (parsed.via.rank[parsed.place] == node->params.rank && bytes <= FRD_WAN_DATAGRAM_MAX)
-            forward(node, &parsed, datagram, bytes);
+            frd_wan_line_forward(node, &parsed, datagram, bytes);
         else
             node->counts.wan_relay_dropped++;
         return;
@@ -367,7 +311,7 @@ void frd_wan_node_input(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr 
 
 bool frd_wan_node_pull(frd_wan_node *node, uint64_t now_ns, frd_wan_batch *batch)
 {
-    if (pull_relayed(node, batch))
+    if (frd_wan_lines_pull(node, now_ns, batch))
         return true;
     for (unsigned i = 0; i < node->sessions; i++) {
         const unsigned k = (node->turn + i) % node->sessions;
@@ -386,10 +330,8 @@ bool frd_wan_node_pull(frd_wan_node *node, uint64_t now_ns, frd_wan_batch *batch
 
 uint64_t frd_wan_node_due(const frd_wan_node *node)
 {
-    uint64_t due = UINT64_MAX;
+    uint64_t due = frd_wan_lines_due(node);
 
-    if (!STAILQ_EMPTY(&node->relayed))
-        return 0;
     for (unsigned i = 0; i < node->sessions; i++)
         due = node->list[i]->due_ns < due ? node->list[i]->due_ns : due;
     return due;

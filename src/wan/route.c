@@ -200,6 +200,7 @@ void frd_wan_route_ack(frd_wan_route *route, uint64_t now_ns, const frd_wan_fram
     route->session->node->counts.wan_spurious += route->rel.spurious - spurious;
     if (route->rel.count == before)
         return;
+    route->pace.most_rate = frd_wan_line_rate(route);
     if (acked > 0)
         frd_wan_pace_ack(&route->pace, &route->path, now_ns, acked, over ? &round : NULL);
     (void)frd_wan_rel_detect(&route->rel, &route->path, now_ns);

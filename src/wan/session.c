@@ -163,8 +163,8 @@ static uint64_t route_due(const frd_wan_session *s, const frd_wan_route *route, 
     (void)frd_wan_pace_room(&route->pace, &route->path, 0, &full);
     if (full || (room(s, route, UINT64_MAX) == 0))
         return due;
-    if (s->node->params.rate > 0 && s->node->egress_ns > data)
-        data = s->node->egress_ns;
+    if (frd_wan_line_due(s->node, frd_wan_line_of(route)) > data)
+        data = frd_wan_line_due(s->node, frd_wan_line_of(route));
     return data < due ? data : due;
 }
 
@@ -217,12 +217,7 @@ static bool fill(frd_wan_session *s, frd_wan_route *route, uint64_t now_ns, uint
     if (batch->count == 0)
         return false;
     frd_wan_pace_sent(&route->pace, now_ns, batch->bytes + batch->count * FRD_WAN_BELOW);
-    if (s->node->params.rate > 0) {
-        if (s->node->egress_ns + FRD_NS_PER_MS < now_ns)
-            s->node->egress_ns = now_ns - FRD_NS_PER_MS;
-        s->node->egress_ns +=
-            (batch->bytes + batch->count * FRD_WAN_BELOW) * FRD_NS_PER_S / s->node->params.rate;
-    }
+    frd_wan_line_sent(s->node, frd_wan_line_of(route), now_ns, batch);
     if (!frd_wan_session_has_work(s))
         frd_wan_path_limited(&route->path);
     return true;
@@ -230,22 +225,29 @@ static bool fill(frd_wan_session *s, frd_wan_route *route, uint64_t now_ns, uint
 
 bool frd_wan_session_pull(frd_wan_session *s, uint64_t now_ns, frd_wan_batch *batch)
 {
-    const bool capped = s->node->params.rate > 0 && s->node->egress_ns > now_ns;
-
+    if (s->lost || !frd_wan_session_has_work(s)) {
+        for (unsigned i = 0; i < s->routes; i++)
+            frd_wan_line_leave(s->route[i]);
+    }
     if (s->lost) {
         s->due_ns = UINT64_MAX;
         return false;
     }
     for (unsigned i = 0; i < s->routes; i++) {
-        if (frd_wan_route_signal(s->route[i], now_ns, batch))
+        if (frd_wan_route_signal(s->route[i], now_ns, batch)) {
+            frd_wan_line_sent(s->node, frd_wan_line_of(s->route[i]), now_ns, batch);
             return true;
+        }
     }
-    if (capped || !frd_wan_session_has_work(s))
+    if (!frd_wan_session_has_work(s))
         goto idle;
     for (unsigned i = 0; i < s->routes; i++) {
         frd_wan_route *const route = s->route[(s->turn + i) % s->routes];
         const uint64_t most = room(s, route, now_ns);
 
+        if (most > 0 && !frd_wan_line_may(route, now_ns))
+            continue;
+        frd_wan_line_leave(route);
         if (most > 0 && fill(s, route, now_ns, most, batch)) {
             s->turn = (s->turn + i + 1) % s->routes;
             return true;

@@ -227,6 +227,8 @@ static int check_size(const frd_net_env *env, frd_story *story)
 static int open_node(frd_wan *w, uint32_t carried, frd_story *story)
 {
     const frd_conf *const conf = w->env.conf;
+    const frd_net_policy *const policy = w->env.policy;
+    const uint64_t file_rate = policy != NULL ? policy->rate : 0;
     const frd_wan_user user = frd_wan_event_user(w);
     const size_t most = frd_min_size(frd_min_size(carried, conf->wan_datagram_max), FRD_WAN_DATAGRAM_LARGEST);
     const frd_wan_params params = {
@@ -241,10 +243,10 @@ static int open_node(frd_wan *w, uint32_t carried, frd_story *story)
         .copy_bytes = conf->eager_credit,
         .start_bytes = frd_max_size(conf->wan_start, 8 * conf->wan_datagram),
         .inflight_most = frd_max_size(conf->wan_inflight, 16 * conf->wan_datagram),
-        .rate = conf->wan_rate,
+        .rate = conf->wan_rate == 0 || (file_rate > 0 && file_rate < conf->wan_rate) ? file_rate : conf->wan_rate,
         .datagram_bytes = (uint32_t)conf->wan_datagram,
         .datagram_most = (uint32_t)frd_max_size(most, conf->wan_datagram),
-        .relay = true,
+        .relay = policy == NULL || policy->relay,
     };
 
     if (frd_wan_node_new(&params, &user, &w->node) != FEDRDMA_OK)
@@ -265,7 +267,7 @@ static int open_parts(frd_wan *w, frd_story *story)
         return frd_fail(story, FEDRDMA_ERR_SYSTEM, "eventfd: %s", strerror(errno));
     if (getrandom(&w->card.epoch, sizeof(w->card.epoch), 0) != (ssize_t)sizeof(w->card.epoch))
         return frd_fail(story, FEDRDMA_ERR_SYSTEM, "getrandom: %s", strerror(errno));
-    rc = frd_wan_lane_open(w->env.conf, story, &w->lane, &w->card.place, &carried);
+    rc = frd_wan_lane_open(w->env.conf, w->env.policy != NULL ? w->env.policy->port : 0, story, &w->lane, &w->card.place, &carried);
     if (rc != FEDRDMA_OK)
         return rc;
     rc = open_node(w, carried, story);
@@ -326,22 +328,63 @@ static bool for_us(const frd_wan *w, const frd_wan_card *its, frd_story *story)
     return true;
 }
 
-static void add_spare(frd_wan *w, int to, int via)
+static void add_spare(frd_wan *w, int to, int via, const frd_net_way *way)
 {
-    if (w->env.relays(w->env.arg, w->env.rank, to, via)) /* refused when there are enough */
-        (void)frd_wan_node_spare(w->node, to, &via, 1, frd_now_ns());
+    const frd_net_policy *const p = w->env.policy;
+
+    if ((way->hops == 1 && way->via[0] == via) || !p->relays(p->arg, w->env.rank, to, via))
+        return;
+    (void)frd_wan_node_spare(w->node, to, &via, 1, frd_now_ns()); /* refused when there are enough */
 }
 
 /* Ways to a new rank through those that are known, and through it to them. */
-static void add_spares(frd_wan *w, int rank)
+static void add_spares(frd_wan *w, int rank, const frd_net_way *way)
 {
-    for (int other = 0; w->env.relays != NULL && other < w->env.size; other++) {
+    const frd_net_policy *const p = w->env.policy;
+    frd_net_way its;
+
+    for (int other = 0; p != NULL && other < w->env.size; other++) {
         if (!w->known[other] || other == rank)
             continue;
-        add_spare(w, rank, other);
-        add_spare(w, other, rank);
+        p->way(p->arg, other, &its);
+        add_spare(w, rank, other, way);
+        add_spare(w, other, rank, &its);
     }
     w->known[rank] = true;
+}
+
+/* What the topology file says of it first: its own addresses may be those behind a NAT. */
+static unsigned find_addresses(const frd_wan *w, const frd_wan_card *its, const frd_net_way *way, frd_wan_addr *addr)
+{
+    frd_wan_addr shown[FRD_WAN_ADDRS];
+    unsigned n = 0, more;
+
+    for (size_t i = 0; i < way->naddresses && n < FRD_WAN_ADDRS; i++)
+        n += frd_wan_lane_resolve(&its->place, way->addresses[i].host, way->addresses[i].port, addr + n,
+                                  FRD_WAN_ADDRS - n);
+    more = frd_wan_lane_addresses(&w->card.place, &its->place, shown);
+    for (unsigned i = 0; i < more && n < FRD_WAN_ADDRS; i++)
+        addr[n++] = shown[i];
+    return n;
+}
+
+/* With the lock held. */
+static int add_peer(frd_wan *w, int rank, const frd_wan_card *its, const frd_net_way *way, const frd_wan_addr *addr,
+                    unsigned addrs)
+{
+    const int rc = frd_wan_node_peer(w->node, rank, its->epoch, addr, way->waits ? 0 : addrs);
+
+    if (rc != FEDRDMA_OK)
+        return rc;
+    if (way->rate > 0)
+        frd_wan_node_cap(w->node, rank, way->silo, way->rate);
+    if (way->barred)
+        frd_wan_node_bar(w->node, rank);
+    if (way->hops > 0)
+        (void)frd_wan_node_route(w->node, rank, way->via, way->hops, frd_now_ns());
+    frd_wan_node_dial(w->node, rank, frd_now_ns());
+    add_spares(w, rank, way);
+    return FEDRDMA_OK;
 }
 
 static int wan_connect(frd_net *net, int rank, const void *card, size_t card_bytes, bool *reach,
@@ -349,7 +392,9 @@ static int wan_connect(frd_net *net, int rank, const void *card, size_t card_byt
 {
     frd_wan *const w = (frd_wan *)net;
     frd_wan_addr addr[FRD_WAN_ADDRS];
+    frd_net_way way = { .barred = false };
     frd_wan_card its;
+    unsigned addrs;
     int rc;
 
     *reach = false;
@@ -360,13 +405,11 @@ static int wan_connect(frd_net *net, int rank, const void *card, size_t card_byt
     memcpy(&its, card, sizeof(its));
     if (!for_us(w, &its, story))
         return FEDRDMA_OK;
+    if (w->env.policy != NULL)
+        w->env.policy->way(w->env.policy->arg, rank, &way);
+    addrs = find_addresses(w, &its, &way, addr);
     pthread_mutex_lock(&w->lock);
-    rc = frd_wan_node_peer(w->node, rank, its.epoch, addr,
-                           frd_wan_lane_addresses(&w->card.place, &its.place, addr));
-    if (rc == FEDRDMA_OK) {
-        frd_wan_node_dial(w->node, rank, frd_now_ns());
-        add_spares(w, rank);
-    }
+    rc = add_peer(w, rank, &its, &way, addr, addrs);
     unlock_and_wake(w);
     if (rc != FEDRDMA_OK)
         return frd_fail(story, rc, "rank %d's WAN addresses", rank);
@@ -376,6 +419,7 @@ static int wan_connect(frd_net *net, int rank, const void *card, size_t card_byt
 
 const frd_net_ops frd_net_wan = {
     .name = "wan",
+    .relays = true,
     .open = wan_open,
     .connect = wan_connect,
     .send = wan_send,

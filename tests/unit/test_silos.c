@@ -73,7 +73,7 @@ START_TEST(a_whole_file_is_read)
     const frd_silo *a = &silos->silo[0], *c = &silos->silo[2];
     ck_assert_str_eq(a->name, "a");
     ck_assert_uint_eq(a->ngateways, 2);
-    ck_assert_str_eq(a->gateways[0].host, "A1");
+    ck_assert_str_eq(a->gateways[0].host, "a1");
     ck_assert_str_eq(a->gateways[0].device, "");
     ck_assert_uint_eq(a->gateways[0].naddresses, 3);
     ck_assert_str_eq(a->gateways[0].addresses[0].host, "192.0.2.1");
@@ -417,7 +417,7 @@ START_TEST(a_table_is_printed)
     frd_silos_print(silos, out);
     fclose(out);
     ck_assert_ptr_nonnull(
-        strstr(text, "\nA1       a        -           192.0.2.1:7000, [2001:db8::1]:7001, gw.a.example\n"));
+        strstr(text, "\na1       a        -           192.0.2.1:7000, [2001:db8::1]:7001, gw.a.example\n"));
     ck_assert_ptr_nonnull(
         strstr(text, "\na        2         2      1 Gbit/s        200 Mbit/s      yes     yes      0-3,8\n"));
     ck_assert_ptr_nonnull(strstr(text, "\nb      a      yes     a      1.5 Gbit/s      40 ms       0.1%\n"));
