@@ -175,6 +175,28 @@ static int check_rules(const frd_place *zero, const frd_place *mine, int rank, f
     return check_topology(zero, mine, rank, story);
 }
 
+/* Once for each silo that the file restricts in what only one transport can keep to. */
+static void warn_of_unkept(const fedrdma_context *ctx)
+{
+    const frd_net_policy *const policy = frd_policy_net(ctx->policy);
+    bool restricted = policy->rate > 0;
+    frd_net_way way;
+
+    if (ctx->silos == NULL || strstr(ctx->conf.transports, "wan") != NULL)
+        return;
+    for (int i = 0; i < ctx->conf.size; i++) {
+        policy->way(policy->arg, i, &way);
+        if (i == ctx->conf.rank && way.silo != i)
+            return;
+        restricted = restricted || way.rate > 0 || way.waits;
+    }
+    if (restricted)
+        frd_logf(&ctx->log, FEDRDMA_LOG_WARN,
+                 "%s has rates, dial or dial_in for this silo, to which only the transport wan keeps; set "
+                 "FEDRDMA_TRANSPORTS=shm,wan,ucx",
+                 ctx->conf.topology);
+}
+
 static int exchange_places(fedrdma_context *ctx, frd_boot *boot, frd_story *story)
 {
     frd_place mine = { 0 };
@@ -195,7 +217,10 @@ static int exchange_places(fedrdma_context *ctx, frd_boot *boot, frd_story *stor
     if (rc != FEDRDMA_OK)
         return rc;
     const frd_policy_facts facts = { ctx->silos, ctx->places, ctx->conf.size, ctx->conf.rank, ctx->conf.gateways };
-    return frd_policy_create(&facts, story, &ctx->policy);
+    rc = frd_policy_create(&facts, story, &ctx->policy);
+    if (rc == FEDRDMA_OK)
+        warn_of_unkept(ctx);
+    return rc;
 }
 
 static int open_fabric(fedrdma_context *ctx, frd_boot *boot, frd_story *story)

@@ -19,7 +19,8 @@ typedef struct frd_wan_place {
 } frd_wan_place;
 _Static_assert(sizeof(frd_wan_place) == 184, "wire format");
 
-/* Opens the socket that the options ask for; `port` is the topology file's (0: none), for where they name none.
+/* Opens the socket that the options ask for; `port` is the topology file's (0: none), for where they name none; if that
+ * one is in use, it is another.
  * *datagram_most: what its interfaces carry. */
 int frd_wan_lane_open(const frd_conf *conf, uint16_t port, frd_story *story, frd_wan_lane **lane, frd_wan_place *place,
                       uint32_t *datagram_most);

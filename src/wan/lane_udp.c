@@ -213,11 +213,11 @@ static int bind_socket(int fd, const frd_conf *conf, uint16_t file_port, frd_wan
 
         if (bind(fd, (const struct sockaddr *)(const void *)addr.bytes, addr.len) == 0)
             break;
-        if (port == last && port == file_port)
-            return frd_fail(story, FEDRDMA_ERR_SYSTEM,
-                            "cannot bind UDP port %u, which the topology file gives for this gateway: %s; free it, or "
-                            "set FEDRDMA_WAN_PORT to where it is forwarded",
-                            file_port, strerror(errno));
+        if (port == last && port == file_port && port != 0 && errno == EADDRINUSE) { /* any: our card says which */
+            first = last = file_port = 0;
+            port = -1;
+            continue;
+        }
         if (port == last)
             return frd_fail(story, FEDRDMA_ERR_SYSTEM, "cannot bind UDP port %s (option wan_port): %s",
                             conf->wan_port, strerror(errno));

@@ -270,6 +270,11 @@ static int open_parts(frd_wan *w, frd_story *story)
     rc = frd_wan_lane_open(w->env.conf, w->env.policy != NULL ? w->env.policy->port : 0, story, &w->lane, &w->card.place, &carried);
     if (rc != FEDRDMA_OK)
         return rc;
+    if (w->env.policy != NULL && w->env.policy->port != 0 && strcmp(w->env.conf->wan_port, "0") == 0 &&
+        w->env.policy->port != w->card.place.port)
+        frd_logf(w->env.log, FEDRDMA_LOG_WARN,
+                 "UDP port %u, which the topology file gives for this gateway, is in use; other silos must reach port %u",
+                 w->env.policy->port, w->card.place.port);
     rc = open_node(w, carried, story);
     return rc == FEDRDMA_OK ? frd_wan_thread_start(w, story) : rc;
 }

@@ -62,6 +62,26 @@ is "nodes divide silos in blocks" out_is "0/6 silo0 silo0-node0" "1/6 silo0 silo
     "3/6 silo1 silo1-node0" "4/6 silo1 silo1-node1" "5/6 silo1 silo1-node1"
 run -n 3 --silos 3 --tag sh -c "echo x"
 is "--tag shows the silo" out_is "[0 silo0] x" "[1 silo1] x" "[2 silo2] x"
+cat >"$work/t.yaml" <<'EOF'
+version: 1
+silos:
+  north: {gateways: {n2: 192.0.2.1:7100, n1: 192.0.2.2:7100}, hosts: [n3]}
+  south: {gateways: {s1: 192.0.2.3:7100}}
+EOF
+run -n 6 --silos 2 --nodes-per-silo 3 --no-prefix --env FEDRDMA_TOPOLOGY="$work/t.yaml" sh -c "$show"
+is "silos and nodes are those of a topology file" out_is "0/6 north n1" "1/6 north n2" "2/6 north n3" "3/6 south s1" \
+    "4/6 south south-node1" "5/6 south south-node2"
+run -n 3 --silos 3 --env FEDRDMA_TOPOLOGY="$work/t.yaml" true
+is "but not more than it has" fails_with 2 "--silos 3, but $work/t.yaml has 2; give --silos 2"
+run -n 3 --silos 3 --env FEDRDMA_TOPOLOGY="$work/none.yaml" true
+is "a file that is not there" fails_with 2 "none.yaml\" can't be read"
+printf 'version: 1\nsilos:\n  a: {gateways: {a1: h:1}, ranks: "0-1,3"}\n  b: {gateways: {b1: h:2}, ranks: 2}\n' >"$work/r.yaml"
+run -n 4 --silos 2 --tag --env FEDRDMA_TOPOLOGY="$work/r.yaml" sh -c 'echo $FEDRDMA_NODE'
+is "with the file's ranks" out_is "[0 a] a1" "[1 a] a1" "[2 b] b1" "[3 a] a1"
+run -n 5 --silos 2 --env FEDRDMA_TOPOLOGY="$work/r.yaml" true
+is "of which none may be missing" fails_with 2 "rank 4 in none"
+run -n 2 --silos 2 --env FEDRDMA_TOPOLOGY="$work/r.yaml" true
+is "and no silo empty" fails_with 2 "gives 0 of the 2 ranks to silo b"
 run -n 1 --env A=1 -e FEDRDMA_NODE=mine --env A=2=3 --no-prefix --silos 1 sh -c 'echo $A $FEDRDMA_NODE'
 is "--env sets, wins, and the last counts" out_is "2=3 mine"
 run -n 2 --no-prefix bash -c \

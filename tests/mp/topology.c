@@ -20,7 +20,7 @@ MP_EXPECT_DEFINE;
 enum { RANKS = 3 };
 
 static struct {
-    char same[64], spaced[64], other[64], broken[64];
+    char same[64], spaced[64], other[64], broken[64], apart[64];
 } file;
 
 static void put(char path[64], const char *text)
@@ -60,6 +60,38 @@ static void start(mp_job *job, int rank, void *arg)
     for (int r = 0; r < RANKS; r++)
         EXPECT(strcmp(fedrdma_comm_silo_name(world, fedrdma_comm_silo(world, r)),
                       r < 2 ? "north" : "south") == 0);
+    EXPECT_OK(fedrdma_finalize(&context));
+}
+
+/* Ranks 0 and 1 may not talk; the silo of 2 relays. All of it over UDP, but for the case that can't. */
+static void relayed(mp_job *job, int rank, void *arg)
+{
+    const bool may = arg != NULL;
+    const char *const settings[] = { "topology", file.apart, "transports", may ? "wan" : "ucx",
+                                     "connect_timeout", "20s", NULL };
+    fedrdma_context *context = NULL;
+    static float in[RANKS][20000], out[RANKS][20000];
+    uint64_t relayed = 0, sent = 0;
+    bool right = true;
+
+    mp_expect_rank = rank;
+    for (int i = 0; i < 20000; i++)
+        in[rank][i] = (float)(rank + 1 + i % 7);
+    const int rc = mp_threads_init(job, rank, settings, &context);
+    if (!EXPECT_CODE(rc, may ? FEDRDMA_OK : FEDRDMA_ERR_UNREACHABLE) || !may) {
+        EXPECT_STORY(NULL, rank < 2 ? "their silos exchange nothing without a relay, through which only wan goes"
+                                    : "no transport joins rank 1 and rank 0");
+        return;
+    }
+    for (int i = 0; i < 3; i++)
+        EXPECT_OK(fedrdma_allreduce(in[rank], out[rank], 20000, FEDRDMA_F32, FEDRDMA_SUM, fedrdma_world(context)));
+    for (int i = 0; i < 20000; i++)
+        right = right && out[rank][i] == (float)(6 + 3 * (i % 7));
+    EXPECT(right);
+    EXPECT_OK(fedrdma_counter(context, "wan.relayed", &relayed));
+    EXPECT_OK(fedrdma_counter(context, "wan.sent_bytes", &sent));
+    EXPECT((rank == 2) == (relayed > 0));
+    EXPECT(sent > 0);
     EXPECT_OK(fedrdma_finalize(&context));
 }
 
@@ -104,7 +136,13 @@ int main(void)
     put(file.spaced, "# a comment\n" SILOS "version:   1\n");
     put(file.other, "version: 1\n" SILOS "links: [{between: [north, south], rate: 1M}]\n");
     put(file.broken, "version: 1\nsilos:\n  a:\nnorht: 2\n");
-    printf("1..%d\n", count);
+    put(file.apart, "version: 1\n"
+                    "silos:\n"
+                    "  a: {gateways: {n1: 127.0.0.2}, ranks: 0}\n"
+                    "  b: {gateways: {n2: 127.0.0.3}, ranks: 1, relay: no}\n"
+                    "  c: {gateways: {n3: localhost}, ranks: 2}\n"
+                    "links: [{between: [a, b], talk: no}]\n");
+    printf("1..%d\n", count + 2);
     for (int i = 0; i < count; i++) {
         const int before = mp_expect_failures;
         plan p = plans[i];
@@ -112,6 +150,12 @@ int main(void)
         printf("%s %d\n", mp_expect_failures == before ? "ok" : "not ok", i + 1);
         fflush(stdout);
     }
+    for (int i = 0; i < 2; i++) {
+        const int before = mp_expect_failures;
+        mp_threads_run(RANKS, relayed, i == 0 ? &file : NULL);
+        printf("%s %d\n", mp_expect_failures == before ? "ok" : "not ok", count + i + 1);
+    }
+    unlink(file.apart);
     unlink(file.same);
     unlink(file.spaced);
     unlink(file.other);

@@ -163,6 +163,14 @@ START_TEST(ways_lead_through_several_relays)
          "  d: {gateways: {d1: h:1}}\n"
          "links: [{between: [a, b], talk: no}, {between: [a, c], talk: no}, {between: [d, b], talk: no}]\n");
     ck_assert(frd_silos_reachable(silos, 0, 1) && frd_silos_reachable(silos, 1, 0));
+    int via[3] = { -1, -1, -1 };
+    ck_assert_int_eq(frd_silos_way(silos, NULL, 0, 1, via, 3), 2);
+    ck_assert(via[0] == 3 && via[1] == 2 && via[2] == -1);
+    ck_assert_int_eq(frd_silos_way(silos, NULL, 1, 0, via, 1), 2); /* no room */
+    ck_assert(via[0] == 3);
+    ck_assert_int_eq(frd_silos_way(silos, NULL, 0, 3, via, 3), 0);
+    const uint64_t present[FRD_SILOS_WORDS] = { 0xb }; /* without c */
+    ck_assert_int_eq(frd_silos_way(silos, present, 0, 1, via, 3), -1);
     forget();
 }
 END_TEST
@@ -235,6 +243,21 @@ static char *written(const frd_silos *s)
     return text;
 }
 
+/* As in frd_silos_place: a node that the file doesn't have leaves it to the host's name. */
+START_TEST(gateways_are_found_as_silos_are)
+{
+    const frd_silos_who by_node = { "", "A2", "b1", 0 }, by_host = { "", "node7", "A1.some.where", 0 };
+    const frd_silos_who other = { "", "c1", "a1", 0 }, none = { "", "node7", "elsewhere", 0 };
+
+    good(V "silos:\n  a: {gateways: {a1: h:1, a2: h:2}, hosts: [c1]}\n  b: {gateways: {b1: h:3}}\n");
+    ck_assert_ptr_eq(frd_silos_gateway(silos, 0, &by_node), &silos->silo[0].gateways[1]);
+    ck_assert_ptr_eq(frd_silos_gateway(silos, 0, &by_host), &silos->silo[0].gateways[0]);
+    ck_assert_ptr_null(frd_silos_gateway(silos, 0, &other)); /* its node is there, and no gateway */
+    ck_assert_ptr_null(frd_silos_gateway(silos, 0, &none));
+    forget();
+}
+END_TEST
+
 START_TEST(equal_files_have_one_hash)
 {
     good(AB);
@@ -247,6 +270,13 @@ START_TEST(equal_files_have_one_hash)
     forget();
     good(AB "links: [{between: [a, b], rate: 1M}]\n");
     ck_assert_uint_ne(silos->hash, hash);
+    forget();
+    good(V "silos:\n  a: {gateways: {a1: Host.Example:1, a2: h:2}, hosts: [x, y, z]}\n  b: {gateways: {b1: h:3}}\n");
+    const uint64_t several = silos->hash;
+    forget();
+    good(V "silos:\n  a: {gateways: {A2: h:2, a1: host.example:1}, hosts: [Z, x, Y]}\n  b: {gateways: {b1: h:3}}\n");
+    ck_assert_uint_eq(silos->hash, several);
+    ck_assert_str_eq(silos->silo[0].gateways[0].host, "a1");
     forget();
 }
 END_TEST
@@ -443,6 +473,7 @@ int main(void)
     tcase_add_test(says, files_are_read_and_refused);
     tcase_add_loop_test(says, examples_are_good, 0, 3);
     tcase_add_test(again, equal_files_have_one_hash);
+    tcase_add_test(says, gateways_are_found_as_silos_are);
     tcase_add_loop_test(again, generated_files_come_back_the_same, 0, 300);
     tcase_add_loop_test(places, ranks_find_their_silo, 0, sizeof placed / sizeof placed[0]);
     tcase_add_test(places, the_only_silo_is_everybodys);

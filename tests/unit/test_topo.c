@@ -256,6 +256,24 @@ START_TEST(nics_of_a_made_up_machine)
 }
 END_TEST
 
+START_TEST(cards_are_near_by_name)
+{
+    const frd_topo_source first = { .synthetic = "numa:2 core:2 pu:1", .cpus = "0-1", .sys = root };
+    const frd_topo_source second = { .synthetic = "numa:2 core:2 pu:1", .cpus = "2-3", .sys = root };
+
+    make("class/net/eth0/operstate", "up\n");
+    make("class/net/eth0/device/numa_node", "0\n");
+    make("class/net/eth1/operstate", "down\n");
+    make("class/net/eth1/device/numa_node", "1\n");
+    make("class/net/tun0/operstate", "unknown\n");
+    ck_assert(frd_topo_is_near_card(&first, "eth0") && !frd_topo_is_near_card(&first, "eth1"));
+    ck_assert(!frd_topo_is_near_card(&second, "eth0") && frd_topo_is_near_card(&second, "eth1"));
+    ck_assert(frd_topo_is_near_card(&second, "tun0")); /* nobody knows where */
+    ck_assert(frd_topo_is_near_card(&first, "") && !frd_topo_is_near_card(&second, "")); /* up, and a card */
+    ck_assert(!frd_topo_is_near_card(&first, "eth2") && !frd_topo_is_near_card(&first, "127.0.0.1"));
+}
+END_TEST
+
 START_TEST(no_sys_is_no_nics)
 {
     const frd_topo_source source = { .sys = "/nonexistent" };
@@ -314,6 +332,7 @@ int main(void)
     tcase = add_case(suite, "cards");
     tcase_add_checked_fixture(tcase, make_root, remove_root);
     tcase_add_test(tcase, nics_of_a_made_up_machine);
+    tcase_add_test(tcase, cards_are_near_by_name);
     tcase_add_test(tcase, no_sys_is_no_nics);
     tcase_add_test(tcase, cards_of_this_machine);
 

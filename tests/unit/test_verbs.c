@@ -134,6 +134,18 @@ START_TEST(ports_of_devices)
 }
 END_TEST
 
+START_TEST(near_by_their_names)
+{
+    const frd_topo_source here = { .synthetic = "numa:2 core:2 pu:1", .cpus = "0-1", .sys = "/nonexistent" };
+
+    ndevices = 3;
+    ck_assert(frd_topo_is_near_card(&here, "one") && frd_topo_is_near_card(&here, "two:3"));
+    ck_assert(!frd_topo_is_near_card(&here, "on") && !frd_topo_is_near_card(&here, "one0:1"));
+    ck_assert(!frd_topo_is_near_card(&here, ""));
+    ck_assert_int_eq(lists, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("verbs");
@@ -142,6 +154,7 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, no_devices, -1, 1);
     tcase_add_test(tcase, ports_of_devices);
+    tcase_add_test(tcase, near_by_their_names);
 
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
