@@ -21,7 +21,8 @@ static int block_begin(int block, int n, int blocks)
 
 static int silo_of(const run_places *p, int rank)
 {
-    return p->by_rank ? frd_silos_find_rank(p->file, rank) : block_of(rank, p->options->ranks, p->options->silos);
+    return p->by_rank ? frd_silos_find_rank(p->file, rank)
+                      : block_of(rank, p->options->ranks, p->options->silos);
 }
 
 /* The node's number within the silo. */
@@ -33,7 +34,8 @@ static int node_of(const run_places *p, int rank)
     if (!p->by_rank) {
         const int begin = block_begin(silo, ranks, silos);
 
-        return block_of(rank - begin, block_begin(silo + 1, ranks, silos) - begin, p->options->nodes_per_silo);
+        return block_of(rank - begin, block_begin(silo + 1, ranks, silos) - begin,
+                        p->options->nodes_per_silo);
     }
     for (int i = 0; i < ranks; i++) {
         members += silo_of(p, i) == silo;
@@ -50,20 +52,23 @@ static bool check_file(run_places *p, const char *path)
     for (int i = 0; i < p->file->count; i++)
         p->by_rank = p->by_rank || p->file->silo[i].nranks > 0;
     if (o->silos > p->file->count || (p->by_rank && o->silos < p->file->count)) {
-        run_say("--silos %d, but %.200s has %d; give --silos %d", o->silos, path, p->file->count, p->file->count);
+        run_say("--silos %d, but %.200s has %d; give --silos %d", o->silos, path, p->file->count,
+                p->file->count);
         return false;
     }
     for (int rank = 0; rank < o->ranks; rank++) {
         if (silo_of(p, rank) < 0) {
-            run_say("%.200s has ranks for some silos, but rank %d in none; add it there, or give fewer ranks", path, rank);
+            run_say("%.200s has ranks for some silos, but rank %d in none; add it there, or give fewer ranks",
+                    path, rank);
             return false;
         }
         members[silo_of(p, rank)]++;
     }
     for (int i = 0; i < o->silos; i++) {
         if (members[i] < o->nodes_per_silo) {
-            run_say("%.200s gives %d of the %d ranks to silo %s, too few for %d node%s; give more ranks (-n)", path,
-                    members[i], o->ranks, p->file->silo[i].name, o->nodes_per_silo, o->nodes_per_silo == 1 ? "" : "s");
+            run_say("%.200s gives %d of the %d ranks to silo %s, too few for %d node%s; give more ranks (-n)",
+                    path, members[i], o->ranks, p->file->silo[i].name, o->nodes_per_silo,
+                    o->nodes_per_silo == 1 ? "" : "s");
             return false;
         }
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * run_places.h - the layout of ranks over silos and nodes that --silos asks for, and their names: silo0, silo0-node0; or
- * those of the topology file (option topology), so that a file can be tried out on one host. */
+ * run_places.h - the layout of ranks over silos and nodes that --silos asks for, and their names: silo0,
+ * silo0-node0; or those of the topology file (option topology), so that a file can be tried out on one host.
+ */
 #ifndef RUN_PLACES_H
 #define RUN_PLACES_H
 

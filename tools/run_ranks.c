@@ -156,9 +156,9 @@ static void name_streams(const run_job *job, int rank)
         char silo[RUN_NAME_MAX];
 
         run_silo_name(job->places, rank, silo);
-        snprintf(r->out.prefix, sizeof r->out.prefix, "[%d %.*s] ", rank, (int)sizeof r->out.prefix - 16, silo);
-    }
-    else if (o->prefix)
+        snprintf(r->out.prefix, sizeof r->out.prefix, "[%d %.*s] ", rank, (int)sizeof r->out.prefix - 16,
+                 silo);
+    } else if (o->prefix)
         snprintf(r->out.prefix, sizeof r->out.prefix, "[%d] ", rank);
     memcpy(r->err.prefix, r->out.prefix, sizeof r->err.prefix);
 }

@@ -105,8 +105,8 @@ static int name_place(const fedrdma_context *ctx, frd_place *place, frd_story *s
     return FEDRDMA_OK;
 }
 
-/* Are we on the NUMA node of the card to other silos: the one that the topology file or an option names, else any
- * physical one that is up? Asked where there are silos: it takes milliseconds. */
+/* Are we on the NUMA node of the card to other silos: the one that the topology file or an option names, else
+ * any physical one that is up? Asked where there are silos: it takes milliseconds. */
 static bool is_near_card(const fedrdma_context *ctx)
 {
     const char *const named[] = { ctx->gateway != NULL ? ctx->gateway->device : "", ctx->conf.wan_address,
@@ -216,7 +216,8 @@ static int exchange_places(fedrdma_context *ctx, frd_boot *boot, frd_story *stor
     }
     if (rc != FEDRDMA_OK)
         return rc;
-    const frd_policy_facts facts = { ctx->silos, ctx->places, ctx->conf.size, ctx->conf.rank, ctx->conf.gateways };
+    const frd_policy_facts facts = { ctx->silos, ctx->places, ctx->conf.size, ctx->conf.rank,
+                                     ctx->conf.gateways };
     rc = frd_policy_create(&facts, story, &ctx->policy);
     if (rc == FEDRDMA_OK)
         warn_of_unkept(ctx);

@@ -45,14 +45,15 @@ typedef struct frd_place {
     uint64_t algo_hash, fragment, gateways, check;
     char topology[FRD_PATH_TEXT_MAX]; /* the option, its end; "": none */
     uint64_t topology_hash;           /* of what the file says */
-    uint64_t gateway;                 /* 1 + the index of its node among its silo's gateways there; 0: it is none */
+    uint64_t gateway; /* 1 + the index of its node among its silo's gateways there; 0: it is none */
     uint64_t is_near;                 /* to the card that leads to other silos, as far as is known */
 } frd_place;
 
 /* What levels.h calls known of it. */
 static inline unsigned char frd_place_known(const frd_place *place)
 {
-    return (unsigned char)((place->gateway != 0 ? FRD_LEVELS_NAMED : 0) | (place->is_near != 0 ? FRD_LEVELS_NEAR : 0));
+    return (unsigned char)((place->gateway != 0 ? FRD_LEVELS_NAMED : 0) |
+                           (place->is_near != 0 ? FRD_LEVELS_NEAR : 0));
 }
 
 struct fedrdma_context {
@@ -61,7 +62,7 @@ struct fedrdma_context {
     frd_stat stat;
     frd_rules *rules;
     frd_silos *silos; /* of the topology file; NULL: none. Its links are measured by the transport between silos */
-    frd_policy *policy; /* what it lets us do towards other silos */
+    frd_policy *policy;              /* what it lets us do towards other silos */
     const frd_silo_gateway *gateway; /* what it says of this rank's node; NULL: nothing */
     uint64_t gateway_number;         /* as in frd_place */
     frd_engine *engine;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * policy.c - the topology file's rules, asked by rank. Everything is computed from what all ranks know alike, so both
- * ends of a link, and its relays, have the same opinion. */
+ * policy.c - the topology file's rules, asked by rank. Everything is computed from what all ranks know alike,
+ * so both ends of a link, and its relays, have the same opinion. */
 #include "api/policy.h"
 
 #include <string.h>
@@ -108,8 +108,10 @@ static int check_ways(const frd_policy *p, frd_story *story)
 {
     for (int i = 0; p->silos != NULL && i < p->size; i++) {
         if (p->row[i].number < 0)
-            return frd_fail(story, FEDRDMA_ERR_MISMATCH, "rank %d says that its silo is \"%.63s\", which is not in the "
-                            "topology file; give all ranks the same file", i, p->places[i].silo);
+            return frd_fail(story, FEDRDMA_ERR_MISMATCH,
+                            "rank %d says that its silo is \"%.63s\", which is not in the "
+                            "topology file; give all ranks the same file",
+                            i, p->places[i].silo);
     }
     for (int a = 0; p->silos != NULL && a < p->silos->count; a++) {
         for (int b = 0; b < a; b++) {
@@ -119,16 +121,18 @@ static int check_ways(const frd_policy *p, frd_story *story)
                 continue;
             const int hops = frd_silos_way(p->silos, p->present, a, b, via, FRD_NET_HOPS);
             if (hops < 0)
-                return frd_fail(story, FEDRDMA_ERR_UNREACHABLE,
-                                "silos \"%s\" and \"%s\" exchange nothing without a relay (topology file, talk or dial), "
-                                "and no silo of this job that both reach may relay for them; start ranks in one, or let "
-                                "the two talk",
-                                p->silos->silo[b].name, p->silos->silo[a].name);
+                return frd_fail(
+                    story, FEDRDMA_ERR_UNREACHABLE,
+                    "silos \"%s\" and \"%s\" exchange nothing without a relay (topology file, talk or dial), "
+                    "and no silo of this job that both reach may relay for them; start ranks in one, or let "
+                    "the two talk",
+                    p->silos->silo[b].name, p->silos->silo[a].name);
             if (hops > FRD_NET_HOPS)
-                return frd_fail(story, FEDRDMA_ERR_UNREACHABLE,
-                                "between silos \"%s\" and \"%s\" the topology file needs %d relays in a row, and %d are "
-                                "the most; let more silos talk to each other",
-                                p->silos->silo[b].name, p->silos->silo[a].name, hops, FRD_NET_HOPS);
+                return frd_fail(
+                    story, FEDRDMA_ERR_UNREACHABLE,
+                    "between silos \"%s\" and \"%s\" the topology file needs %d relays in a row, and %d are "
+                    "the most; let more silos talk to each other",
+                    p->silos->silo[b].name, p->silos->silo[a].name, hops, FRD_NET_HOPS);
         }
     }
     return FEDRDMA_OK;
@@ -136,7 +140,8 @@ static int check_ways(const frd_policy *p, frd_story *story)
 
 /* ---- set-up ---- */
 
-int frd_policy_gateways(const frd_silos *silos, const frd_place *places, const int *ranks, int size, int option)
+int frd_policy_gateways(const frd_silos *silos, const frd_place *places, const int *ranks, int size,
+                        int option)
 {
     size_t least = 0;
 
@@ -186,7 +191,8 @@ static int number_ranks(const frd_policy *p, int *silo, int *node, int *peer, un
     return silos;
 }
 
-/* The gateways of the world: smaller communicators may have others, which are counted among the silo's other ranks. */
+/* The gateways of the world: smaller communicators may have others, which are counted among the silo's other
+ * ranks. */
 static int choose_gates(frd_policy *p, int wanted)
 {
     const size_t n = (size_t)p->size;
@@ -222,7 +228,8 @@ static void fill_net(frd_policy *p)
     const int own = p->row[p->rank].number;
     const frd_silo_gateway *const gateway = named(p, p->rank);
 
-    p->net = (frd_net_policy){ .relays = may_relay, .way = find_way, .relay = p->row[p->rank].relay, .arg = p };
+    p->net =
+        (frd_net_policy){ .relays = may_relay, .way = find_way, .relay = p->row[p->rank].relay, .arg = p };
     if (own < 0)
         return;
     p->net.relay = p->net.relay && p->silos->silo[own].relay;

@@ -270,10 +270,11 @@ static int connect_peer(start *s, int peer)
         s->why_peer = peer;
         s->why = why;
         if (way.barred)
-            (void)frd_fail(&s->why, FEDRDMA_OK,
-                           "by the topology file their silos exchange nothing without a relay, through which only wan "
-                           "goes; set FEDRDMA_TRANSPORTS=shm,wan,ucx%s%s",
-                           why.text[0] != '\0' ? "; " : "", why.text);
+            (void)frd_fail(
+                &s->why, FEDRDMA_OK,
+                "by the topology file their silos exchange nothing without a relay, through which only wan "
+                "goes; set FEDRDMA_TRANSPORTS=shm,wan,ucx%s%s",
+                why.text[0] != '\0' ? "; " : "", why.text);
     }
     return FEDRDMA_OK;
 }

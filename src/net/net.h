@@ -65,11 +65,11 @@ enum { FRD_NET_HOPS = 3 }; /* relays between two ranks, at most */
 
 /* What the topology file says of the way from us to a rank of another silo. All zero: it says nothing. */
 typedef struct frd_net_way {
-    bool barred;                      /* no byte may go straight between the two: relays carry what they say */
-    bool waits;                       /* it opens connections to us, never we to it */
-    int silo;                         /* its silo's lowest rank, which stands for the silo */
-    uint64_t rate;                    /* bytes a second that we may send to that silo, to all of its ranks; 0: no cap */
-    unsigned hops;                    /* barred: the relays of the shortest way there, in order */
+    bool barred;   /* no byte may go straight between the two: relays carry what they say */
+    bool waits;    /* it opens connections to us, never we to it */
+    int silo;      /* its silo's lowest rank, which stands for the silo */
+    uint64_t rate; /* bytes a second that we may send to that silo, to all of its ranks; 0: no cap */
+    unsigned hops; /* barred: the relays of the shortest way there, in order */
     int via[FRD_NET_HOPS];
     const frd_silo_address *addresses; /* where it is dialed, best first, before what its card says */
     size_t naddresses;

@@ -21,9 +21,10 @@ static void interface_of(const char *name, char interface[IFNAMSIZ])
         return;
     for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
         const int family = i->ifa_addr != NULL ? i->ifa_addr->sa_family : AF_UNSPEC;
-        const void *const at = family == AF_INET
-                                   ? (const void *)&((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr
-                                   : (const void *)&((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr;
+        const void *const at =
+            family == AF_INET
+                ? (const void *)&((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr
+                : (const void *)&((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr;
 
         if ((family == AF_INET || family == AF_INET6) && inet_ntop(family, at, text, sizeof text) != NULL &&
             strcmp(text, name) == 0)
@@ -44,7 +45,8 @@ static bool near_interface(const frd_topo_source *source, const frd_topo_place *
         return false;
     interface_of(name, interface);
     for (size_t i = 0; i < count; i++) {
-        const bool meant = name[0] != '\0' ? strcmp(nics[i].name, interface) == 0 : nics[i].up && nics[i].physical;
+        const bool meant =
+            name[0] != '\0' ? strcmp(nics[i].name, interface) == 0 : nics[i].up && nics[i].physical;
 
         near = near || (meant && frd_topo_is_near(place, nics[i].numa));
     }

@@ -85,7 +85,8 @@ static int by_host(const void *left, const void *right)
     return strcmp(((const frd_silo_gateway *)left)->host, ((const frd_silo_gateway *)right)->host);
 }
 
-/* The order of hosts and of gateways says nothing: all ranks have them in the same one. (That of addresses does.) */
+/* The order of hosts and of gateways says nothing: all ranks have them in the same one. (That of addresses
+ * does.) */
 static int sort_names(frd_silos_draft *d)
 {
     for (int i = 0; i < d->out->count; i++) {

@@ -111,7 +111,8 @@ typedef struct frd_silos_who {
 int frd_silos_place(const frd_silos *silos, const char *path, const frd_silos_who *who, frd_story *story,
                     int *silo);
 
-/* The silo's gateway that is the rank's node (the option, if it is in the file, else the host's name), or NULL. */
+/* The silo's gateway that is the rank's node (the option, if it is in the file, else the host's name), or
+ * NULL. */
 const frd_silo_gateway *frd_silos_gateway(const frd_silos *silos, int silo, const frd_silos_who *who);
 
 /* ---- what links carry ------------------------------------------------------------------------------ */
@@ -122,8 +123,9 @@ uint64_t frd_silos_cap_bps(const frd_silos *silos, int from, int to);
 /* May traffic between the two pass `via` (none of the two)? Says nothing about links. */
 bool frd_silos_may_relay(const frd_silos *silos, int from, int to, int via);
 
-/* The shortest way from one to the other, straight or through relays among the `present` silos (a bit each; NULL: all):
- * how many relays, or -1. They are in `via`, if there are at most so many. Both ends find the same one relay. */
+/* The shortest way from one to the other, straight or through relays among the `present` silos (a bit each;
+ * NULL: all): how many relays, or -1. They are in `via`, if there are at most so many. Both ends find the
+ * same one relay. */
 int frd_silos_way(const frd_silos *silos, const uint64_t *present, int from, int to, int *via, int most);
 
 /* Is there any? Always true of a file that was loaded. */

@@ -80,9 +80,9 @@ typedef struct frd_topo_nic {
 /* Network interfaces except loopback, by name, to be freed with frd_free; NULL and 0 when there are none. */
 int frd_topo_nics_find(const frd_topo_source *source, frd_story *story, frd_topo_nic **nics, size_t *count);
 
-/* Is this process on the NUMA node of the card `name`: an interface ("eth1"), the address of one, or a verbs device, port
- * or not ("mlx5_0:1")? "": of any physical interface that is up. Yes where the card is there but its place is not known,
- * no where nothing has the name. Milliseconds. */
+/* Is this process on the NUMA node of the card `name`: an interface ("eth1"), the address of one, or a verbs
+ * device, port or not ("mlx5_0:1")? "": of any physical interface that is up. Yes where the card is there but
+ * its place is not known, no where nothing has the name. Milliseconds. */
 bool frd_topo_is_near_card(const frd_topo_source *source, const char *name);
 
 /* Is a card on NUMA node `numa` as near as can be to a process there? Yes also where either is unknown. */

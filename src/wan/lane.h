@@ -19,19 +19,18 @@ typedef struct frd_wan_place {
 } frd_wan_place;
 _Static_assert(sizeof(frd_wan_place) == 184, "wire format");
 
-/* Opens the socket that the options ask for; `port` is the topology file's (0: none), for where they name none; if that
- * one is in use, it is another.
- * *datagram_most: what its interfaces carry. */
-int frd_wan_lane_open(const frd_conf *conf, uint16_t port, frd_story *story, frd_wan_lane **lane, frd_wan_place *place,
-                      uint32_t *datagram_most);
+/* Opens the socket that the options ask for; `port` is the topology file's (0: none), for where they name
+ * none; if that one is in use, it is another. *datagram_most: what its interfaces carry. */
+int frd_wan_lane_open(const frd_conf *conf, uint16_t port, frd_story *story, frd_wan_lane **lane,
+                      frd_wan_place *place, uint32_t *datagram_most);
 void frd_wan_lane_close(frd_wan_lane *lane); /* NULL is fine */
 int frd_wan_lane_fd(const frd_wan_lane *lane);
 
 /* Addresses to try for a peer, as seen from `own`, best first; returns their number. */
 unsigned frd_wan_lane_addresses(const frd_wan_place *own, const frd_wan_place *its, frd_wan_addr *addr);
 
-/* The addresses that a host name (or address) of the topology file has in the lane's family, at most `most`; `port` 0
- * is the peer's own. Asks the system's resolver, and returns 0 if it knows none. */
+/* The addresses that a host name (or address) of the topology file has in the lane's family, at most `most`;
+ * `port` 0 is the peer's own. Asks the system's resolver, and returns 0 if it knows none. */
 unsigned frd_wan_lane_resolve(const frd_wan_place *its, const char *host, uint16_t port, frd_wan_addr *addr,
                               unsigned most);
 

@@ -195,7 +195,8 @@ static int parse_ports(const frd_conf *conf, frd_story *story, long *first, long
 }
 
 /* Binds to the only address that was asked for, or to all. */
-static int bind_socket(int fd, const frd_conf *conf, uint16_t file_port, frd_wan_place *place, frd_story *story)
+static int bind_socket(int fd, const frd_conf *conf, uint16_t file_port, frd_wan_place *place,
+                       frd_story *story)
 {
     static const uint8_t any[16] = { 0 };
     const bool one = conf->wan_address[0] != '\0' && place->count == 1;
@@ -213,7 +214,8 @@ static int bind_socket(int fd, const frd_conf *conf, uint16_t file_port, frd_wan
 
         if (bind(fd, (const struct sockaddr *)(const void *)addr.bytes, addr.len) == 0)
             break;
-        if (port == last && port == file_port && port != 0 && errno == EADDRINUSE) { /* any: our card says which */
+        if (port == last && port == file_port && port != 0 &&
+            errno == EADDRINUSE) { /* any: our card says which */
             first = last = file_port = 0;
             port = -1;
             continue;
@@ -277,8 +279,8 @@ static int open_socket(frd_wan_lane *lane, const frd_conf *conf, uint16_t port, 
     return frd_fail(story, FEDRDMA_ERR_SYSTEM, "cannot open a UDP socket: %s", strerror(errno));
 }
 
-int frd_wan_lane_open(const frd_conf *conf, uint16_t port, frd_story *story, frd_wan_lane **lane, frd_wan_place *place,
-                      uint32_t *datagram_most)
+int frd_wan_lane_open(const frd_conf *conf, uint16_t port, frd_story *story, frd_wan_lane **lane,
+                      frd_wan_place *place, uint32_t *datagram_most)
 {
     frd_wan_lane *const l = frd_calloc(1, sizeof(*l));
     int mtu = 0, rc;

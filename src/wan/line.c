@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * line.c - what leaves a rank for a silo: never faster than the cap of that silo's line, and never faster than the
- * rank's own; and what is forwarded for others, which waits here for its turn, as in a router's queue.
+ * line.c - what leaves a rank for a silo: never faster than the cap of that silo's line, and never faster
+ * than the rank's own; and what is forwarded for others, which waits here for its turn, as in a router's
+ * queue.
  *
- * A cap is kept by the time at which the next bytes may go: what was sent moves it on. Idle time is not saved up, but
- * for a millisecond, so that a late timer costs nothing. Acknowledgements and heartbeats are counted, but don't wait:
- * they are few, and what waits for them is more.
+ * A cap is kept by the time at which the next bytes may go: what was sent moves it on. Idle time is not saved
+ * up, but for a millisecond, so that a late timer costs nothing. Acknowledgements and heartbeats are counted,
+ * but don't wait: they are few, and what waits for them is more.
  *
- * A relay sends on what it gets in order; it neither acknowledges nor keeps it. The ends' own rate control sees the
- * relay's links as part of the path. What does not leave in time is dropped at a bound, as in any router. */
+ * A relay sends on what it gets in order; it neither acknowledges nor keeps it. The ends' own rate control
+ * sees the relay's links as part of the path. What does not leave in time is dropped at a bound, as in any
+ * router. */
 #include <stddef.h>
 #include <string.h>
 
@@ -158,7 +160,8 @@ bool frd_wan_line_answer(frd_wan_node *node, const frd_wan_addr *to, const void 
     return frd_wan_line_queue(node, open_line(node), to, datagram, bytes);
 }
 
-void frd_wan_line_forward(frd_wan_node *node, const frd_wan_parsed *parsed, unsigned char *datagram, size_t bytes)
+void frd_wan_line_forward(frd_wan_node *node, const frd_wan_parsed *parsed, unsigned char *datagram,
+                          size_t bytes)
 {
     const unsigned next = parsed->place + 1;
     const int to = next < parsed->hops ? parsed->via.rank[next] : parsed->head.to;

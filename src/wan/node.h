@@ -79,8 +79,9 @@ const frd_wan_counts *frd_wan_node_counts(const frd_wan_node *node);
 /* Tells where a rank is: addresses to try, none if it must dial us. `epoch` is the peer's. FEDRDMA_ERR_NOMEM.
  */
 int frd_wan_node_peer(frd_wan_node *node, int rank, uint64_t epoch, const frd_wan_addr *addr, unsigned addrs);
-/* No more than `rate` bytes a second leave for the ranks of one silo together, whatever way they go and whoever sent
- * them. Any number below the job's size stands for the silo; a rank that was told belongs to it from now on. 0: no cap.
+/* No more than `rate` bytes a second leave for the ranks of one silo together, whatever way they go and
+ * whoever sent them. Any number below the job's size stands for the silo; a rank that was told belongs to it
+ * from now on. 0: no cap.
  */
 void frd_wan_node_cap(frd_wan_node *node, int rank, int silo, uint64_t rate);
 /* Nothing goes straight to a rank that was told, and nothing that comes straight from it is taken. */

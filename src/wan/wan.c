@@ -243,7 +243,8 @@ static int open_node(frd_wan *w, uint32_t carried, frd_story *story)
         .copy_bytes = conf->eager_credit,
         .start_bytes = frd_max_size(conf->wan_start, 8 * conf->wan_datagram),
         .inflight_most = frd_max_size(conf->wan_inflight, 16 * conf->wan_datagram),
-        .rate = conf->wan_rate == 0 || (file_rate > 0 && file_rate < conf->wan_rate) ? file_rate : conf->wan_rate,
+        .rate =
+            conf->wan_rate == 0 || (file_rate > 0 && file_rate < conf->wan_rate) ? file_rate : conf->wan_rate,
         .datagram_bytes = (uint32_t)conf->wan_datagram,
         .datagram_most = (uint32_t)frd_max_size(most, conf->wan_datagram),
         .relay = policy == NULL || policy->relay,
@@ -267,13 +268,15 @@ static int open_parts(frd_wan *w, frd_story *story)
         return frd_fail(story, FEDRDMA_ERR_SYSTEM, "eventfd: %s", strerror(errno));
     if (getrandom(&w->card.epoch, sizeof(w->card.epoch), 0) != (ssize_t)sizeof(w->card.epoch))
         return frd_fail(story, FEDRDMA_ERR_SYSTEM, "getrandom: %s", strerror(errno));
-    rc = frd_wan_lane_open(w->env.conf, w->env.policy != NULL ? w->env.policy->port : 0, story, &w->lane, &w->card.place, &carried);
+    rc = frd_wan_lane_open(w->env.conf, w->env.policy != NULL ? w->env.policy->port : 0, story, &w->lane,
+                           &w->card.place, &carried);
     if (rc != FEDRDMA_OK)
         return rc;
     if (w->env.policy != NULL && w->env.policy->port != 0 && strcmp(w->env.conf->wan_port, "0") == 0 &&
         w->env.policy->port != w->card.place.port)
         frd_logf(w->env.log, FEDRDMA_LOG_WARN,
-                 "UDP port %u, which the topology file gives for this gateway, is in use; other silos must reach port %u",
+                 "UDP port %u, which the topology file gives for this gateway, is in use; other silos must "
+                 "reach port %u",
                  w->env.policy->port, w->card.place.port);
     rc = open_node(w, carried, story);
     return rc == FEDRDMA_OK ? frd_wan_thread_start(w, story) : rc;
@@ -359,7 +362,8 @@ static void add_spares(frd_wan *w, int rank, const frd_net_way *way)
 }
 
 /* What the topology file says of it first: its own addresses may be those behind a NAT. */
-static unsigned find_addresses(const frd_wan *w, const frd_wan_card *its, const frd_net_way *way, frd_wan_addr *addr)
+static unsigned find_addresses(const frd_wan *w, const frd_wan_card *its, const frd_net_way *way,
+                               frd_wan_addr *addr)
 {
     frd_wan_addr shown[FRD_WAN_ADDRS];
     unsigned n = 0, more;
@@ -374,8 +378,8 @@ static unsigned find_addresses(const frd_wan *w, const frd_wan_card *its, const 
 }
 
 /* With the lock held. */
-static int add_peer(frd_wan *w, int rank, const frd_wan_card *its, const frd_net_way *way, const frd_wan_addr *addr,
-                    unsigned addrs)
+static int add_peer(frd_wan *w, int rank, const frd_wan_card *its, const frd_net_way *way,
+                    const frd_wan_addr *addr, unsigned addrs)
 {
     const int rc = frd_wan_node_peer(w->node, rank, its->epoch, addr, way->waits ? 0 : addrs);
 

@@ -67,8 +67,8 @@ static void start(mp_job *job, int rank, void *arg)
 static void relayed(mp_job *job, int rank, void *arg)
 {
     const bool may = arg != NULL;
-    const char *const settings[] = { "topology", file.apart, "transports", may ? "wan" : "ucx",
-                                     "connect_timeout", "20s", NULL };
+    const char *const settings[] = { "topology",        file.apart, "transports", may ? "wan" : "ucx",
+                                     "connect_timeout", "20s",      NULL };
     fedrdma_context *context = NULL;
     static float in[RANKS][20000], out[RANKS][20000];
     uint64_t relayed = 0, sent = 0;
@@ -79,12 +79,14 @@ static void relayed(mp_job *job, int rank, void *arg)
         in[rank][i] = (float)(rank + 1 + i % 7);
     const int rc = mp_threads_init(job, rank, settings, &context);
     if (!EXPECT_CODE(rc, may ? FEDRDMA_OK : FEDRDMA_ERR_UNREACHABLE) || !may) {
-        EXPECT_STORY(NULL, rank < 2 ? "their silos exchange nothing without a relay, through which only wan goes"
-                                    : "no transport joins rank 1 and rank 0");
+        EXPECT_STORY(NULL, rank < 2
+                               ? "their silos exchange nothing without a relay, through which only wan goes"
+                               : "no transport joins rank 1 and rank 0");
         return;
     }
     for (int i = 0; i < 3; i++)
-        EXPECT_OK(fedrdma_allreduce(in[rank], out[rank], 20000, FEDRDMA_F32, FEDRDMA_SUM, fedrdma_world(context)));
+        EXPECT_OK(
+            fedrdma_allreduce(in[rank], out[rank], 20000, FEDRDMA_F32, FEDRDMA_SUM, fedrdma_world(context)));
     for (int i = 0; i < 20000; i++)
         right = right && out[rank][i] == (float)(6 + 3 * (i % 7));
     EXPECT(right);

@@ -26,7 +26,8 @@ static void put(int i, const char *silo, const char *node, unsigned gateway)
 
 static void read_file(const char *text)
 {
-    ck_assert_msg(frd_silos_parse("t.yaml", text, strlen(text), &story, &silos) == FEDRDMA_OK, "%s", story.text);
+    ck_assert_msg(frd_silos_parse("t.yaml", text, strlen(text), &story, &silos) == FEDRDMA_OK, "%s",
+                  story.text);
 }
 
 static int make(int rank, int size, int gateways)
@@ -75,7 +76,8 @@ START_TEST(without_a_file)
     ck_assert_int_eq(make(0, 6, 0), FEDRDMA_OK);
     ck_assert(relays(2, 4, 1) && relays(3, 5, 1) && relays(0, 4, 2) && relays(1, 2, 4)); /* first gateways */
     ck_assert(!relays(2, 4, 0) && !relays(0, 4, 3));                                     /* others */
-    ck_assert(!relays(0, 1, 2) && !relays(0, 2, 1) && !relays(2, 0, 1) && !relays(0, 0, 2)); /* not a third silo */
+    ck_assert(!relays(0, 1, 2) && !relays(0, 2, 1) && !relays(2, 0, 1) &&
+              !relays(0, 0, 2)); /* not a third silo */
     const frd_net_way way = way_to(4);
     ck_assert(!way.barred && !way.waits && way.rate == 0 && way.naddresses == 0 && way.silo == 4);
     ck_assert(!net->relay && net->rate == 0 && net->port == 0);
@@ -122,7 +124,8 @@ START_TEST(addresses_are_of_the_first_rank_there)
 }
 END_TEST
 
-/* The caps of a silo, summed over its ranks, are not more than the file's, and not much less for its gateways. */
+/* The caps of a silo, summed over its ranks, are not more than the file's, and not much less for its
+ * gateways. */
 START_TEST(shares_add_up)
 {
     const int gateways = 1 + _i; /* 1, 2 */
@@ -154,8 +157,10 @@ END_TEST
 START_TEST(a_small_cap_is_none_the_less_one)
 {
     four();
-    read_file("version: 1\nsilos:\n  a: {gateways: {a1: h:1}}\n  b: {gateways: {b1: h:2}}\n  c: {gateways: {c1: h:3}}\n"
-              "  d: {gateways: {d1: h:4}}\nlinks: [{from: a, to: b, rate: 10bit/s}, {from: c, to: a, rate: 8k}]\n");
+    read_file(
+        "version: 1\nsilos:\n  a: {gateways: {a1: h:1}}\n  b: {gateways: {b1: h:2}}\n  c: {gateways: {c1: "
+        "h:3}}\n"
+        "  d: {gateways: {d1: h:4}}\nlinks: [{from: a, to: b, rate: 10bit/s}, {from: c, to: a, rate: 8k}]\n");
     ck_assert_int_eq(make(0, N, 0), FEDRDMA_OK);
     ck_assert_uint_eq(way_to(4).rate, 1);
     ck_assert_uint_eq(way_to(6).rate, 0); /* the other direction is capped */
@@ -169,7 +174,8 @@ START_TEST(who_dials)
     four();
     read_file(FOUR "links: [{between: [a, b], dial: a->b}]\n");
     ck_assert_int_eq(make(1, N, 0), FEDRDMA_OK);
-    ck_assert(!way_to(4).waits && !way_to(5).waits && way_to(7).waits && !way_to(6).waits && !way_to(0).waits);
+    ck_assert(!way_to(4).waits && !way_to(5).waits && way_to(7).waits && !way_to(6).waits &&
+              !way_to(0).waits);
     ck_assert_int_eq(make(4, N, 0), FEDRDMA_OK);
     ck_assert(way_to(0).waits && !way_to(6).waits);
     ck_assert_int_eq(make(7, N, 0), FEDRDMA_OK);
@@ -187,8 +193,8 @@ START_TEST(who_may_not_talk)
     ck_assert_uint_eq(way_to(5).hops, 1);
     ck_assert_int_eq(way_to(5).via[0], 6);
     ck_assert(relays(0, 4, 6) && relays(5, 2, 6) && !relays(0, 4, 7));
-    ck_assert(!relays(0, 7, 6)); /* it may not talk to d */
-    ck_assert(!relays(4, 6, 1)); /* a may not talk to b */
+    ck_assert(!relays(0, 7, 6));                            /* it may not talk to d */
+    ck_assert(!relays(4, 6, 1));                            /* a may not talk to b */
     ck_assert(relays(4, 7, 1) == false && relays(6, 7, 1)); /* a relays for c and d, not for b */
     ck_assert_int_eq(make(6, N, 0), FEDRDMA_OK);
     ck_assert(way_to(7).barred);
@@ -199,9 +205,11 @@ END_TEST
 START_TEST(several_relays)
 {
     four();
-    read_file("version: 1\nsilos:\n  a: {gateways: {a1: h:1}}\n  b: {gateways: {b1: h:2}}\n  c: {gateways: {c1: h:3}}\n"
-              "  d: {gateways: {d1: h:4}}\n"
-              "links: [{between: [a, c], talk: no}, {between: [a, d], talk: no}, {between: [b, d], talk: no}]\n");
+    read_file(
+        "version: 1\nsilos:\n  a: {gateways: {a1: h:1}}\n  b: {gateways: {b1: h:2}}\n  c: {gateways: {c1: "
+        "h:3}}\n"
+        "  d: {gateways: {d1: h:4}}\n"
+        "links: [{between: [a, c], talk: no}, {between: [a, d], talk: no}, {between: [b, d], talk: no}]\n");
     ck_assert_int_eq(make(0, N, 0), FEDRDMA_OK);
     ck_assert_uint_eq(way_to(7).hops, 2);
     ck_assert(way_to(7).via[0] == 4 && way_to(7).via[1] == 6);

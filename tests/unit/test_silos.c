@@ -271,10 +271,12 @@ START_TEST(equal_files_have_one_hash)
     good(AB "links: [{between: [a, b], rate: 1M}]\n");
     ck_assert_uint_ne(silos->hash, hash);
     forget();
-    good(V "silos:\n  a: {gateways: {a1: Host.Example:1, a2: h:2}, hosts: [x, y, z]}\n  b: {gateways: {b1: h:3}}\n");
+    good(V "silos:\n  a: {gateways: {a1: Host.Example:1, a2: h:2}, hosts: [x, y, z]}\n  b: {gateways: {b1: "
+           "h:3}}\n");
     const uint64_t several = silos->hash;
     forget();
-    good(V "silos:\n  a: {gateways: {A2: h:2, a1: host.example:1}, hosts: [Z, x, Y]}\n  b: {gateways: {b1: h:3}}\n");
+    good(V "silos:\n  a: {gateways: {A2: h:2, a1: host.example:1}, hosts: [Z, x, Y]}\n  b: {gateways: {b1: "
+           "h:3}}\n");
     ck_assert_uint_eq(silos->hash, several);
     ck_assert_str_eq(silos->silo[0].gateways[0].host, "a1");
     forget();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * test_wan_policy.c - what a topology file forbids, in virtual time: caps hold for a silo's ranks together and for what
- * is relayed, and cost no more than they say; ranks that may not talk exchange no datagram. */
+ * test_wan_policy.c - what a topology file forbids, in virtual time: caps hold for a silo's ranks together
+ * and for what is relayed, and cost no more than they say; ranks that may not talk exchange no datagram. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,8 @@ static void start(int from, int to, size_t len, uint32_t idx)
     model_transfer *const t = calloc(1, sizeof(*t));
 
     ck_assert_ptr_nonnull(t);
-    *t = (model_transfer){ .from = from, .to = to, .len = len, .seed = idx, .tag = { .comm = 1, .idx = idx } };
+    *t =
+        (model_transfer){ .from = from, .to = to, .len = len, .seed = idx, .tag = { .comm = 1, .idx = idx } };
     model_send(&m, t);
 }
 
@@ -92,7 +93,8 @@ START_TEST(caps_hold_for_a_rank)
 }
 END_TEST
 
-/* 0 and 1 may not talk; 2 relays, and may send little to 1: its own traffic and what it forwards share that. */
+/* 0 and 1 may not talk; 2 relays, and may send little to 1: its own traffic and what it forwards share that.
+ */
 START_TEST(relays_keep_their_caps)
 {
     const uint64_t cap = GBIT / 40;
@@ -117,7 +119,8 @@ START_TEST(relays_keep_their_caps)
 }
 END_TEST
 
-/* Where only one of two knows that they may not talk, no route between them opens; what must pass, passes the relay. */
+/* Where only one of two knows that they may not talk, no route between them opens; what must pass, passes the
+ * relay. */
 START_TEST(barred_ranks_exchange_nothing)
 {
     const int via = 2;
