@@ -22,11 +22,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/cpu.h"
 #include "net/shm_call.h"
 
 enum {
-    SHORT_LAP = 64 * 1024, /* the part of the ring that short data goes round in */
-    SHORT_MAX = 512,
+    SHORT_LAP = 4 * 1024, /* the part of the ring that short data goes round in: see shm_team.h */
+    SHORT_MAX = SHORT_LAP / 2,
+    LINE = 64,
+    READY_MAX = 4096 /* longer data hides what this saves */
 };
 
 bool frd_team_all_done(frd_team *team, uint64_t rounds)
@@ -169,11 +172,20 @@ static char *take_room(frd_team *team, size_t need, uint32_t *at)
     return frd_team_ring(team, team->rank) + *at;
 }
 
+void frd_team_make_ready(const frd_team *team, size_t need)
+{
+    const char *const room = frd_team_ring(team, team->rank) + (team->end & (team->ring_bytes - 1));
+
+    frd_prefetch_for_write(&team->mine->give[(team->round + 1) % FRD_TEAM_ROUNDS]);
+    for (size_t at = 0; need > SHORT_MAX && need <= READY_MAX && at < need; at += LINE)
+        frd_prefetch_for_write(room + at);
+}
+
 void frd_team_keep(const frd_team *team, frd_team_call *c, uint32_t k)
 {
     const bool blocks = c->what.coll != FRD_NODE_SCATTER;
     size_t off;
-    const size_t unit = frd_team_unit(team, c, team->rank, &off), at = k * c->chunk;
+    const size_t unit = frd_team_unit(team, c, team->rank, &off), at = frd_team_chunk(c, k);
 
     if (!c->keeps || c->kept > k)
         return;
@@ -198,13 +210,13 @@ void frd_team_give(frd_team *team, frd_team_call *c)
         team->mine->result[slot].at = post->at + (uint32_t)(c->need - c->chunk); /* the last piece */
     if (!c->pieces && c->what.len > 0) {
         unit = frd_team_unit(team, c, team->rank, &off);
-        memcpy(to, c->send + k * c->chunk, frd_team_piece(c, k, unit));
+        memcpy(to, c->send + frd_team_chunk(c, k), frd_team_piece(c, k, unit));
     } else if (c->pieces) {
         for (int i = 0; i < team->size; i++) {
             if (i == team->rank)
                 continue;
             unit = frd_team_unit(team, c, i, &off);
-            memcpy(to, c->send + off + k * c->chunk, frd_team_piece(c, k, unit));
+            memcpy(to, c->send + off + frd_team_chunk(c, k), frd_team_piece(c, k, unit));
             to += c->chunk;
         }
     }
@@ -295,7 +307,7 @@ static void reduce_slice(frd_team *team, frd_team_call *c, uint32_t k)
         atomic_store(&team->mine->storing, c->base + 1);
     c->spoiled = frd_team_is_spoiled(team, c);
     if (!c->spoiled)
-        frd_team_reduce(team, c, k, c->collects ? c->recv + off + k * c->chunk : NULL,
+        frd_team_reduce(team, c, k, c->collects ? c->recv + off + frd_team_chunk(c, k) : NULL,
                         c->mapped ? NULL : ring + post->at);
     if (c->push)
         atomic_store_explicit(&team->mine->storing, 0, memory_order_release);
@@ -323,7 +335,8 @@ int frd_team_take(frd_team *team, frd_team_call *c, frd_story *story)
         c->taken = c->rounds;
         return FEDRDMA_OK;
     }
-    const size_t unit = frd_team_unit(team, c, team->rank, &off), len = frd_team_piece(c, k, unit), at = k * c->chunk;
+    const size_t unit = frd_team_unit(team, c, team->rank, &off), len = frd_team_piece(c, k, unit);
+    const size_t at = frd_team_chunk(c, k);
     if (c->results) {
         reduce_slice(team, c, k);
         return FEDRDMA_OK;
@@ -351,7 +364,8 @@ void frd_team_collect(frd_team *team, frd_team_call *c)
     for (int i = 0; i < team->size && !c->push; i++) { /* what was pushed is there already */
         const frd_team_post *const post = &team->part[i]->result[(c->base + k) % FRD_TEAM_ROUNDS];
         size_t off;
-        const size_t len = frd_team_piece(c, k, frd_team_slice(team, &c->what, i, &off)), at = off + k * c->chunk;
+        const size_t len = frd_team_piece(c, k, frd_team_slice(team, &c->what, i, &off));
+        const size_t at = off + frd_team_chunk(c, k);
         const char *const from = post->at == FRD_TEAM_MAPPED
                                      ? team->recv_of[i] + at
                                      : frd_team_ring(team, i) + (post->at & (team->ring_bytes - 1));

@@ -40,10 +40,16 @@ static inline char *frd_team_ring(const frd_team *team, int member)
     return (char *)(team->part[member] + 1);
 }
 
-/* Bytes of chunk k of a unit of len bytes. */
+/* Where the chunk of round k begins in a unit. */
+static inline size_t frd_team_chunk(const frd_team_call *c, uint32_t k)
+{
+    return (c->backwards ? c->rounds - 1 - k : k) * c->chunk;
+}
+
+/* Bytes of the chunk of round k, in a unit of len bytes. */
 static inline size_t frd_team_piece(const frd_team_call *c, uint32_t k, size_t len)
 {
-    const size_t at = k * c->chunk;
+    const size_t at = frd_team_chunk(c, k);
 
     return at >= len ? 0 : frd_min_size(c->chunk, len - at);
 }
@@ -71,6 +77,8 @@ bool frd_team_can_take(frd_team *team, const frd_team_call *c);
 bool frd_team_can_collect(const frd_team *team, const frd_team_call *c);
 void frd_team_give(frd_team *team, frd_team_call *c);
 void frd_team_give_mapped(frd_team *team, frd_team_call *c);
+/* Begins to fetch the lines that a next call like this one will write. */
+void frd_team_make_ready(const frd_team *team, size_t need);
 /* Copies what is our own of chunk k: while the others are waited for, and while it is in the cache. */
 void frd_team_keep(const frd_team *team, frd_team_call *c, uint32_t k);
 int frd_team_take(frd_team *team, frd_team_call *c, frd_story *story);

@@ -109,17 +109,19 @@ void frd_shm_heap_close(frd_shm *shm)
     }
 }
 
-bool frd_shm_heap_find(frd_shm_heap *heap, const char *start, size_t bytes, uint64_t *name, uint64_t *off)
+/* In the order of the places, of which the lowest free one is taken first: few blocks are found soon. */
+bool frd_shm_heap_find(const frd_shm_heap *heap, const char *start, size_t bytes, uint64_t *name, uint64_t *off)
 {
-    for (size_t n = 0; n < FRD_SHM_BLOCKS; n++) {
-        const size_t i = (heap->last + n) % FRD_SHM_BLOCKS;
+    for (size_t i = 0, left = heap->count; left > 0; i++) {
         const frd_shm_own_block *const block = &heap->block[i];
 
-        if (block->start == NULL || start < block->start || start >= block->start + block->bytes)
+        if (block->start == NULL)
+            continue;
+        left--;
+        if (start < block->start || start >= block->start + block->bytes)
             continue;
         if (bytes > (size_t)(block->start + block->bytes - start))
             return false;
-        heap->last = i;
         *name = block->name;
         *off = (uint64_t)(start - block->start);
         return true;

@@ -30,7 +30,7 @@ typedef struct frd_shm_own_block {
 
 typedef struct frd_shm_heap {
     frd_shm_own_block block[FRD_SHM_BLOCKS];
-    size_t count, last; /* in use; where the last one was found */
+    size_t count; /* in use */
     uint64_t uses;
 } frd_shm_heap;
 
@@ -49,7 +49,7 @@ bool frd_shm_heap_free(struct frd_shm *shm, void *memory);
 void frd_shm_heap_close(struct frd_shm *shm);
 
 /* The block of ours that holds `bytes` bytes at `start`, and how far into it. */
-bool frd_shm_heap_find(frd_shm_heap *heap, const char *start, size_t bytes, uint64_t *name, uint64_t *off);
+bool frd_shm_heap_find(const frd_shm_heap *heap, const char *start, size_t bytes, uint64_t *name, uint64_t *off);
 
 /* Where byte `off` of a peer's block is here; maps it if need be. SYSTEM: it can't be mapped. */
 int frd_shm_heap_map(struct frd_shm *shm, int peer, uint64_t name, uint64_t off, char **at, frd_story *story);

@@ -138,7 +138,7 @@ void frd_team_shape(const frd_team *team, frd_team_call *c)
     c->kind = (uint32_t)w->coll | (uint32_t)w->op << 4 | (uint32_t)w->type << 8 |
               (frd_team_rooted(w->coll) ? (uint32_t)w->root << 12 : 0); /* FRD_TEAM_RANKS_MAX is below 2^20 */
     count_bytes(team, c);
-    c->bypass = footprint(team, w) >= team->nontemporal;
+    c->bypass = footprint(team, w) > team->nontemporal;
 }
 
 /* ---- data ----------------------------------------------------------------------------------------- */
@@ -161,9 +161,9 @@ const char *frd_team_given(const frd_team *team, const frd_team_call *c, int giv
     const size_t piece = c->pieces ? (size_t)nth * c->chunk : 0;
 
     if (giver == team->rank)
-        return c->send + unit_off + k * c->chunk;
+        return c->send + unit_off + frd_team_chunk(c, k);
     if (team->send_of[giver] != NULL)
-        return team->send_of[giver] + unit_off + k * c->chunk;
+        return team->send_of[giver] + unit_off + frd_team_chunk(c, k);
     const frd_team_post *const post = &team->part[giver]->give[(c->base + k) % FRD_TEAM_ROUNDS];
     if (c->small)
         return (const char *)post->data + piece;
@@ -228,7 +228,8 @@ void frd_team_reduce(frd_team *team, const frd_team_call *c, uint32_t k, char *t
 {
     size_t unit_off;
     const size_t unit = frd_team_unit(team, c, team->rank, &unit_off), len = frd_team_piece(c, k, unit);
-    const size_t at = unit_off + k * c->chunk, block = team->size == 2 && c->user_fn == NULL ? len : FRD_TEAM_BLOCK;
+    const size_t at = unit_off + frd_team_chunk(c, k);
+    const size_t block = team->size == 2 && c->user_fn == NULL ? len : FRD_TEAM_BLOCK;
     const frd_team_outs outs = outs_of(team, c, at, to, result);
 
     for (int i = 0; i < team->size; i++)

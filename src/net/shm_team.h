@@ -11,7 +11,11 @@
  * A member's part holds a ring for the data. It is twice as large as a core's second-level cache and used
  * round and round even by small calls, because a store to a line that the reader's cache still holds costs
  * a trip to that core: with a ring of 256 KiB an allreduce of 64 KiB takes 10 us, with one of 2 MiB 3.4 us
- * (2 ranks, Zen 4). So this is also faster than process_vm_readv at every size (1 MiB: 48 against 105 us). */
+ * (2 ranks, Zen 4). So this is also faster than process_vm_readv at every size (1 MiB: 48 against 105 us).
+ * Short data is the opposite: it goes round in a few lines at the ring's beginning, which stay in the first-level
+ * cache. There the stores wait for one trip only, all at once, while one that has to fetch its line from the second
+ * level takes 8 ns of its own (1 KiB: 0.38 us in laps of 64 KiB, 0.25 us in laps of 4 KiB). Between the two, lines are
+ * fetched when the call before ends (4 KiB: 0.75 us without, 0.61 us with). */
 #ifndef FRD_NET_SHM_TEAM_H
 #define FRD_NET_SHM_TEAM_H
 
@@ -54,6 +58,7 @@ typedef struct frd_team {
     size_t nontemporal; /* calls whose buffers, of all members, take more than the last cache store past the caches */
     bool fenced, armed; /* posts need a fence; counted in head->sleepers */
     bool touched;       /* all of our ring has its pages */
+    bool backwards;     /* the next call of more than one round goes so */
     char *scratch;      /* FRD_TEAM_BLOCK bytes: a reduction on its way */
 
     uint64_t round; /* of the next call's first */
@@ -101,6 +106,7 @@ typedef struct frd_team_call {
     uint32_t kept;                    /* and copied what is our own */
     uint32_t shown;                   /* rounds that the others know we are done with */
     bool begun, mapped, push;
+    bool backwards; /* from the last chunk to the first */
     bool spoiled; /* a member left whose buffers we read; its reason will come */
     bool done;    /* left */
     frd_team_place place;
