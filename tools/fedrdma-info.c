@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * fedrdma-info.c - prints what this build of the library has and what this host offers. Everything comes from
- * the tables that the library itself runs on. It joins no job and opens no connection. */
+ * the tables that the library itself runs on. Only --links (info_links.c) joins a job and opens connections.
+ */
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,11 +12,13 @@
 #include "base/mem.h"
 #include "base/stat.h"
 #include "base/value.h"
+#include "base/clock.h"
 #include "collectives/coll.h"
 #include "net/ucx_version.h"
 #include "reduce/reduce.h"
 #include "topo/silos.h"
 #include "topo/topo.h"
+#include "info_links.h"
 
 #ifdef __clang__
 static const char compiler[] = __VERSION__; /* begins with the name */
@@ -35,12 +38,31 @@ static const char help[] =
     "  --errors         every error code: name, value, text\n"
     "  --devices        network interfaces and verbs ports, with their locality\n"
     "  --topology FILE  checks a topology file and shows what it says: silos, gateways, links, policy\n"
+    "  --links          measures the links between silos; run it as every rank of a job with fedrdma-run,\n"
+    "                   or by hand in each silo (the manual page shows both)\n"
+    "    --time T       instead: send for so long each way of each link (default: 1s, or 25 round trips)\n"
+    "    --watch        and again, every 5 s: one screen, or a line for each link where that is no terminal\n"
+    "    --every T      instead: so often\n"
+    "    --count N      end after N tables\n"
     "  -h, --help       this text\n"
     "  -V, --version    the version\n"
     "\n"
     "FEDRDMA_ALGO is minded by --algorithms; without it the built-in rules are shown.\n";
 
-enum { OPT_OPTIONS = 1, OPT_ALGORITHMS, OPT_RANKS, OPT_COUNTERS, OPT_ERRORS, OPT_DEVICES, OPT_TOPOLOGY };
+enum {
+    OPT_OPTIONS = 1,
+    OPT_ALGORITHMS,
+    OPT_RANKS,
+    OPT_COUNTERS,
+    OPT_ERRORS,
+    OPT_DEVICES,
+    OPT_TOPOLOGY,
+    OPT_LINKS,
+    OPT_TIME,
+    OPT_WATCH,
+    OPT_EVERY,
+    OPT_COUNT
+};
 
 static const struct option longs[] = {
     { "options", no_argument, NULL, OPT_OPTIONS },
@@ -50,6 +72,11 @@ static const struct option longs[] = {
     { "errors", no_argument, NULL, OPT_ERRORS },
     { "devices", no_argument, NULL, OPT_DEVICES },
     { "topology", required_argument, NULL, OPT_TOPOLOGY },
+    { "links", no_argument, NULL, OPT_LINKS },
+    { "time", required_argument, NULL, OPT_TIME },
+    { "watch", no_argument, NULL, OPT_WATCH },
+    { "every", required_argument, NULL, OPT_EVERY },
+    { "count", required_argument, NULL, OPT_COUNT },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     { NULL, 0, NULL, 0 },
@@ -434,37 +461,77 @@ static int (*const lists[])(void) = { [0] = print_summary,
                                       [OPT_ERRORS] = print_errors,
                                       [OPT_DEVICES] = print_devices };
 
+/* What was asked for. */
+typedef struct asked {
+    int what, ranks; /* an option; 0: none */
+    const char *file;
+    info_links links;
+    const char *links_only; /* an option that goes with --links */
+} asked;
+
+/* 0, or the exit status + 1 for an option that ends the program. */
+static int take(asked *a, int option, const char *value)
+{
+    const bool is_time = option == OPT_TIME || option == OPT_EVERY;
+    uint64_t *const time_ns = option == OPT_TIME ? &a->links.time_ns : &a->links.every_ns;
+
+    if (option >= OPT_TIME && option <= OPT_COUNT)
+        a->links_only = longs[option - 1].name;
+    if (is_time &&
+        (frd_value_time_ns(value, time_ns) != NULL || *time_ns == 0 || *time_ns > 3600 * FRD_NS_PER_S))
+        return 1 + usage("--time and --every need a time up to 1h with its unit, such as 500ms, not ", value);
+    switch (option) {
+    case 'h':
+        fputs(help, stdout);
+        return 1 + EXIT_SUCCESS;
+    case 'V':
+        printf("fedrdma-info %s\n", fedrdma_version());
+        return 1 + EXIT_SUCCESS;
+    case OPT_RANKS:
+        if (frd_value_int(value, &a->ranks) != NULL || a->ranks < 1)
+            return 1 + usage("--ranks needs a number from 1, not ", value);
+        return 0;
+    case OPT_COUNT:
+        if (frd_value_int(value, &a->links.count) != NULL || a->links.count < 1)
+            return 1 + usage("--count needs a number from 1, not ", value);
+        return 0;
+    case OPT_WATCH:
+        a->links.watch = true;
+        return 0;
+    case OPT_TIME:
+    case OPT_EVERY:
+        return 0;
+    case '?':
+        return 1 + 2;
+    default:
+        if (a->what != 0 && a->what != option)
+            return 1 + usage("one kind of list at a time", "");
+        a->what = option;
+        a->file = value;
+        return 0;
+    }
+}
+
 int main(int argc, char **argv)
 {
-    int what = 0, ranks = 0, c;
-    const char *file = NULL;
+    asked a = { .links = { .every_ns = 5 * FRD_NS_PER_S } };
+    int c, end = 0;
 
-    while ((c = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
-        switch (c) {
-        case 'h':
-            fputs(help, stdout);
-            return EXIT_SUCCESS;
-        case 'V':
-            printf("fedrdma-info %s\n", fedrdma_version());
-            return EXIT_SUCCESS;
-        case OPT_RANKS:
-            if (frd_value_int(optarg, &ranks) != NULL || ranks < 1)
-                return usage("--ranks needs a number from 1, not ", optarg);
-            break;
-        case '?':
-            return 2;
-        default:
-            if (what != 0 && what != c)
-                return usage("one kind of list at a time", "");
-            what = c;
-            file = optarg;
-        }
-    }
+    while (end == 0 && (c = getopt_long(argc, argv, "hV", longs, NULL)) != -1)
+        end = take(&a, c, optarg);
+    if (end != 0)
+        return end - 1;
     if (optind < argc)
         return usage("unexpected argument ", argv[optind]);
-    if (ranks != 0 && what != OPT_ALGORITHMS)
+    if (a.ranks != 0 && a.what != OPT_ALGORITHMS)
         return usage("--ranks goes with --algorithms", "");
-    if (what == OPT_TOPOLOGY)
-        return print_topology(file);
-    return what == OPT_ALGORITHMS ? print_selection(ranks) : lists[what]();
+    if (a.links_only != NULL && a.what != OPT_LINKS)
+        return usage("only --links has the option ", a.links_only);
+    if (a.links.count > 0 && !a.links.watch)
+        return usage("--count goes with --watch", "");
+    if (a.what == OPT_LINKS)
+        return info_links_run(&a.links);
+    if (a.what == OPT_TOPOLOGY)
+        return print_topology(a.file);
+    return a.what == OPT_ALGORITHMS ? print_selection(a.ranks) : lists[a.what]();
 }

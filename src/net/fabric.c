@@ -81,6 +81,13 @@ void frd_fabric_close(frd_fabric *fabric)
     frd_free(fabric);
 }
 
+bool frd_fabric_look(const frd_fabric *fabric, int peer, frd_net_sight *sight)
+{
+    frd_net *const net = fabric->carrier[peer];
+
+    return net != NULL && net->ops->look != NULL && net->ops->look(net, peer, sight);
+}
+
 const char *frd_fabric_transport(const frd_fabric *fabric, int peer)
 {
     return fabric->carrier[peer] == NULL ? "self" : fabric->carrier[peer]->ops->name;

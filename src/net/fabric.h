@@ -34,6 +34,9 @@ void frd_fabric_close(frd_fabric *fabric); /* NULL is fine */
 /* The transport's name for a peer ("shm", "ucx", ...; "self"). */
 const char *frd_fabric_transport(const frd_fabric *fabric, int peer);
 
+/* As net.h's look, of the transport to that peer; false also where it has none. */
+bool frd_fabric_look(const frd_fabric *fabric, int peer, frd_net_sight *sight);
+
 /* A lost peer's messages end at once with FEDRDMA_ERR_RANK_LOST, but for receives of what it sent before. When a
  * peer is lost the messages that a transport carries end; receives still posted stay so until cancelled. */
 void frd_fabric_send(frd_fabric *fabric, frd_msg *msg);

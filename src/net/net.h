@@ -102,6 +102,15 @@ typedef struct frd_net_env {
     void *arg;
 } frd_net_env;
 
+/* What the way to a peer has shown of itself. */
+typedef struct frd_net_sight {
+    unsigned hops;                        /* relays that it passes */
+    int via[FRD_NET_HOPS];                /* which ranks */
+    uint64_t rtt_ns;                      /* without queues */
+    uint64_t rate;                        /* bytes a second, delivered at its best lately */
+    uint64_t delivered_bytes, lost_bytes; /* so far, headers included */
+} frd_net_sight;
+
 typedef struct frd_net_ops {
     const char *name; /* "shm", "wan", "ucx", "loop" */
     bool relays;      /* keeps to env.policy: reaches who may only be talked to through others */
@@ -127,6 +136,8 @@ typedef struct frd_net_ops {
     /* Gets what was sent, or answered, out of buffers that only progress empties: a rank that computes for an hour must
      * not keep its peers' last bytes. Starts that, and tells whether nothing (more) waits for our progress. */
     bool (*flushed)(frd_net *net);
+    /* What is known of the way that carries most to a peer; false: there is none now. NULL: never. */
+    bool (*look)(frd_net *net, int peer, frd_net_sight *sight);
     /* Before sleeping: a file descriptor that becomes readable when there is something to do (-1: none), and
      * arm() to say that we are about to sleep on it: false when there is work already. After waking,
      * disarm() (also called after a false). */

@@ -86,6 +86,16 @@ void frd_links_measure(frd_links *links, int from, int to, const frd_link_facts 
     l->measured_at_ns = now_ns;
 }
 
+void frd_links_measure_route(frd_links *links, int from, int to, const int *via, unsigned hops)
+{
+    frd_link *l = &links->link[place(links, from, to)];
+
+    assert(hops <= FRD_LINK_HOPS);
+    l->hops = hops;
+    for (unsigned i = 0; i < hops; i++)
+        l->via[i] = via[i];
+}
+
 bool frd_links_direct(const frd_links *links, int from, int to)
 {
     const unsigned there = frd_links_get(links, from, to)->flags,
@@ -200,37 +210,68 @@ static void print_declared(const frd_link_facts *facts, bool last, FILE *out)
     fprintf(out, "  %-14s  %-10s  %-*s", rate, rtt, last ? 0 : 7, loss);
 }
 
-static void print_measured(const frd_link *l, FILE *out)
+void frd_links_route_text(const frd_links *links, const char *const *names, int from, int to, char *text,
+                          size_t bytes)
 {
-    char rate[FRD_FACT_MAX], rtt[FRD_FACT_MAX], loss[FRD_FACT_MAX];
+    const frd_link *l = frd_links_get(links, from, to);
+    size_t used;
+
+    snprintf(text, bytes, "%s", l->measured_at_ns == 0 ? "-" : l->hops == 0 ? "direct" : "via ");
+    for (unsigned i = 0; i < l->hops; i++) {
+        used = strlen(text);
+        snprintf(text + used, bytes - used, "%s%s", i > 0 ? ", " : "", names[l->via[i]]);
+    }
+}
+
+static void print_measured(const frd_links *links, const char *const *names, int from, int to, FILE *out)
+{
+    const frd_link *l = frd_links_get(links, from, to);
+    char rate[FRD_FACT_MAX], rtt[FRD_FACT_MAX], loss[FRD_FACT_MAX], route[300];
 
     frd_rate_text(l->measured.rate_bps, rate);
     frd_rtt_text(l->measured.rtt_ns, rtt);
     frd_loss_text(l->measured.loss_ppm, loss);
     if (l->measured.loss_ppm == 0 && l->measured_at_ns != 0)
         snprintf(loss, sizeof loss, "0%%"); /* seen to be none */
-    fprintf(out, "  %-14s  %-10s  %s", rate, rtt, loss);
+    frd_links_route_text(links, names, from, to, route, sizeof route);
+    fprintf(out, "  %-14s  %-10s  %-7s  %s", rate, rtt, loss, route);
+}
+
+static bool is_declared(const frd_links *links, int i)
+{
+    const frd_link *l = &links->link[i];
+
+    return l->declared.rate_bps != 0 || l->declared.rtt_ns != 0 || l->declared.loss_ppm != 0 ||
+           (i / links->count != i % links->count && l->flags != (FRD_LINK_TALK | FRD_LINK_DIAL));
 }
 
 void frd_links_print(const frd_links *links, const char *const *names, FILE *out)
 {
     const int width = widest(links, names), n = links->count;
-    bool measured = false;
+    bool measured = false, declared = false;
 
-    for (int i = 0; i < n * n; i++)
+    for (int i = 0; i < n * n; i++) {
         measured = measured || links->link[i].measured_at_ns != 0;
-    fprintf(out, "%-*s  %-*s  %-6s  %-*s  %-14s  %-10s  %s\n", width, "From", width, "To", "Direct", width,
-            "Dials", "Declared rate", "RTT", measured ? "Loss     Measured rate   RTT         Loss" : "Loss");
+        declared = declared || is_declared(links, i);
+    }
+    declared = declared || !measured;
+    fprintf(out, "%-*s  %-*s", width, "From", width, "To");
+    if (declared)
+        fprintf(out, "  %-6s  %-*s  %-14s  %-10s  %-*s", "Direct", width, "Dials", "Declared rate", "RTT",
+                measured ? 7 : 0, "Loss");
+    fprintf(out, "%s\n", measured ? "  Measured rate   RTT         Loss     Route" : "");
     for (int from = 0; from < n; from++)
         for (int to = 0; to < n; to++) {
             if (from == to)
                 continue;
-            const frd_link *l = frd_links_get(links, from, to);
-            fprintf(out, "%-*s  %-*s  %-6s  %-*s", width, names[from], width, names[to],
-                    frd_links_direct(links, from, to) ? "yes" : "no", width, dialer(links, names, from, to));
-            print_declared(&l->declared, !measured, out);
+            fprintf(out, "%-*s  %-*s", width, names[from], width, names[to]);
+            if (declared) {
+                fprintf(out, "  %-6s  %-*s", frd_links_direct(links, from, to) ? "yes" : "no", width,
+                        dialer(links, names, from, to));
+                print_declared(&frd_links_get(links, from, to)->declared, !measured, out);
+            }
             if (measured)
-                print_measured(l, out);
+                print_measured(links, names, from, to, out);
             fprintf(out, "\n");
         }
 }

@@ -25,11 +25,15 @@ enum frd_link_flags {
     FRD_LINK_DIAL = 2  /* the first silo can open connections to the second; data goes both ways on them */
 };
 
+enum { FRD_LINK_HOPS = 3 };
+
 typedef struct frd_link {
     unsigned flags; /* declared: of frd_link_flags */
     frd_link_facts declared;
     frd_link_facts measured;
     uint64_t measured_at_ns; /* frd_now_ns() of the last measurement; 0: none yet */
+    unsigned hops;           /* silos that relayed then, */
+    int via[FRD_LINK_HOPS];  /* and which */
 } frd_link;
 
 typedef struct frd_links frd_links;
@@ -50,15 +54,22 @@ void frd_links_declare(frd_links *links, int from, int to, unsigned flags, const
  * the rate or the rtt is one. `now_ns` above 0. */
 void frd_links_measure(frd_links *links, int from, int to, const frd_link_facts *facts, uint64_t now_ns);
 
+/* The relays (at most FRD_LINK_HOPS silos) that the measured way passes. */
+void frd_links_measure_route(frd_links *links, int from, int to, const int *via, unsigned hops);
+
 /* Data may go straight from one to the other: both flags of talking, and one of the two can dial. */
 bool frd_links_direct(const frd_links *links, int from, int to);
 
 /* What to plan with: what was measured, else what was declared, and never a rate above the declared cap. */
 frd_link_facts frd_links_expect(const frd_links *links, int from, int to);
 
-/* A table with a line for each ordered pair, declared left and, if anything was, measured right; `names` by
- * silo. */
+/* A table with a line for each ordered pair, declared left (if anything is, or nothing was measured) and, if
+ * anything was, measured right; `names` by silo. */
 void frd_links_print(const frd_links *links, const char *const *names, FILE *out);
+
+/* What was measured of one link, as "direct", "via b, c"; "-": nothing was. Cut where there is no room. */
+void frd_links_route_text(const frd_links *links, const char *const *names, int from, int to, char *text,
+                          size_t bytes);
 
 /* "300 Mbit/s", "1.5 Gbit/s"; "40 ms"; "0.1%". "-" for 0. `text` has room for FRD_FACT_MAX. */
 #define FRD_FACT_MAX 40

@@ -354,6 +354,8 @@ bool frd_wan_node_look(const frd_wan_node *node, int rank, unsigned k, frd_wan_r
         .loss_ppm = (uint64_t)(r->pace.loss_round * 1e6),
         .inflight = r->path.inflight,
         .cap = r->pace.cap,
+        .delivered_bytes = r->path.delivered,
+        .lost_bytes = r->path.lost_bytes,
         .datagram_bytes = r->datagram_bytes,
         .mode = (int)r->pace.mode,
     };

@@ -161,6 +161,7 @@ typedef struct frd_wan_route_info {
     unsigned hops;
     int via[FRD_WAN_VIA];
     uint64_t rtt_ns, base_rtt_ns, rate, loss_ppm, inflight, cap;
+    uint64_t delivered_bytes, lost_bytes; /* since the route is there */
     uint32_t datagram_bytes;
     int mode; /* enum frd_wan_pace_mode */
 } frd_wan_route_info;

@@ -94,6 +94,7 @@ void frd_wan_path_lost(frd_wan_path *path, const frd_wan_stamp *stamp)
 {
     path->inflight -= stamp->bytes;
     path->round.lost += stamp->bytes;
+    path->lost_bytes += stamp->bytes;
 }
 
 static uint64_t rate_sample(const frd_wan_path *path, uint64_t now_ns, const frd_wan_stamp *s)

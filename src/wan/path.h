@@ -37,6 +37,7 @@ typedef struct frd_wan_path {
     uint64_t base_ns;                      /* without queues: the least mean of a round of the last seconds */
     uint64_t base_slot[FRD_WAN_BASE_SLOTS], base_second;
     uint64_t delivered, delivered_ns, first_ns;
+    uint64_t lost_bytes;    /* taken for lost; what comes late all the same stays among them */
     uint64_t inflight;      /* bytes */
     uint64_t limited_until; /* samples are limited until so many bytes are delivered */
     uint64_t round_at;      /* the round ends with what was sent when so much was delivered */

@@ -165,6 +165,31 @@ static void wan_disarm(frd_net *net)
     (void)!read(w->event_fd, &drain, sizeof(drain));
 }
 
+/* The shortest way of those that are up carries most: routes through others are spare. */
+static bool wan_look(frd_net *net, int peer, frd_net_sight *sight)
+{
+    frd_wan *const w = (frd_wan *)net;
+    frd_wan_route_info info, best = { .state = FRD_WAN_ROUTE_NEW };
+
+    pthread_mutex_lock(&w->lock);
+    for (unsigned k = 0; frd_wan_node_look(w->node, peer, k, &info); k++) {
+        if (info.state == FRD_WAN_ROUTE_UP && (best.state != FRD_WAN_ROUTE_UP || info.hops < best.hops ||
+                                               (info.hops == best.hops && info.rate > best.rate)))
+            best = info;
+    }
+    pthread_mutex_unlock(&w->lock);
+    if (best.state != FRD_WAN_ROUTE_UP)
+        return false;
+    *sight = (frd_net_sight){ .hops = best.hops,
+                              .rtt_ns = best.base_rtt_ns,
+                              .rate = best.rate,
+                              .delivered_bytes = best.delivered_bytes,
+                              .lost_bytes = best.lost_bytes };
+    for (unsigned i = 0; i < best.hops; i++)
+        sight->via[i] = best.via[i];
+    return true;
+}
+
 /* ---- close ---- */
 
 static void wait_until(frd_wan *w, bool (*done)(const frd_wan_node *node))
@@ -437,6 +462,7 @@ const frd_net_ops frd_net_wan = {
     .cancel = wan_cancel,
     .progress = wan_progress,
     .flushed = wan_flushed,
+    .look = wan_look,
     .fd = wan_fd,
     .arm = wan_arm,
     .disarm = wan_disarm,

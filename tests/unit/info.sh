@@ -61,6 +61,10 @@ ok $? "a bad topology file is told with line and column, exit status 1"
 [ $? = 1 ] && [ ! -s "$err.out" ] && grep -q "/nonexistent/t.yaml" "$err"
 ok $? "a missing topology file is named, exit status 1"
 
+refuses --links --count 3
+refuses --watch
+refuses --links --time 3
+refuses --topology x --every 1s
 refuses --horse
 refuses horse
 refuses --algorithms --ranks 0

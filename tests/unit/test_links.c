@@ -97,10 +97,13 @@ START_TEST(a_table_has_what_was_measured)
     frd_links_print(links, names, out);
     fclose(out);
     ck_assert_str_eq(
-        text,
-        "From   To     Direct  Dials  Declared rate   RTT         Loss     Measured rate   RTT         Loss\n"
-        "north  s      yes     north  300 Mbit/s      40 ms       -        281.5 Mbit/s    40.25 ms    0%\n"
-        "s      north  yes     north  300 Mbit/s      40 ms       -        -               -           -\n");
+        text, "From   To     Direct  Dials  Declared rate   RTT         Loss     Measured rate   RTT         "
+              "Loss     Route\n"
+              "north  s      yes     north  300 Mbit/s      40 ms       -        281.5 Mbit/s    40.25 ms    "
+              "0%       direct\n"
+              "s      north  yes     north  300 Mbit/s      40 ms       -        -               -           "
+              "-        "
+              "-\n");
     free(text);
     frd_links_destroy(links);
 }
@@ -202,12 +205,47 @@ START_TEST(lists_of_names_are_cut)
 }
 END_TEST
 
+START_TEST(routes_are_shown)
+{
+    static const char *const names[] = { "a", "b", "c" };
+    const frd_link_facts facts = { .rate_bps = 20000000, .rtt_ns = 40000000, .loss_ppm = 1000 };
+    const int via[] = { 2, 0 };
+    frd_links *links;
+    char route[40], *text = NULL;
+    size_t bytes = 0;
+
+    ck_assert_int_eq(frd_links_create(3, &links), FEDRDMA_OK);
+    frd_links_measure(links, 0, 1, &facts, 1);
+    frd_links_measure(links, 1, 0, &facts, 1);
+    frd_links_measure_route(links, 0, 1, via, 1);
+    frd_links_measure_route(links, 1, 0, via, 2);
+    frd_links_route_text(links, names, 0, 1, route, sizeof route);
+    ck_assert_str_eq(route, "via c");
+    frd_links_route_text(links, names, 1, 0, route, 7); /* no room */
+    ck_assert_str_eq(route, "via c,");
+    frd_links_route_text(links, names, 0, 2, route, sizeof route);
+    ck_assert_str_eq(route, "-");
+    FILE *out = open_memstream(&text, &bytes);
+    ck_assert_ptr_nonnull(out);
+    frd_links_print(links, names, out);
+    fclose(out);
+    ck_assert_ptr_null(strstr(text, "Declared")); /* nothing is */
+    ck_assert_ptr_nonnull(strstr(text, "\nb      a      20 Mbit/s       40 ms       0.1%     via c, a\n"));
+    free(text);
+    frd_links_measure_route(links, 1, 0, NULL, 0); /* it has changed */
+    frd_links_route_text(links, names, 1, 0, route, sizeof route);
+    ck_assert_str_eq(route, "direct");
+    frd_links_destroy(links);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("links");
     TCase *matrix = tcase_create("matrix"), *texts = tcase_create("texts");
 
     tcase_add_test(matrix, a_new_matrix_lets_all_talk);
+    tcase_add_test(matrix, routes_are_shown);
     tcase_add_test(matrix, declared_and_measured_stay_apart);
     tcase_add_test(matrix, one_dialer_is_enough_and_both_must_talk);
     tcase_add_test(matrix, a_table_has_what_was_measured);
