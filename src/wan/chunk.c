@@ -15,7 +15,11 @@ enum {
     SPANS_MOST = 2048 /* holes in a message: a chunk that would make more is not taken */
 };
 
-static const size_t class_bytes[FRD_WAN_CLASSES] = { 160, 640, 1536 + 64, FRD_WAN_DATAGRAM_MAX + 64 };
+/* Each less than twice the one before it, where chunks are: session_receive.c counts blocks, the sender
+ * bytes. */
+static const size_t class_bytes[FRD_WAN_CLASSES] = {
+    160, 640, 1536 + 64, 2400, 3600, 5600, FRD_WAN_DATAGRAM_MAX + 64
+};
 
 /* ---- table ---- */
 

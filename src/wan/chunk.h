@@ -101,7 +101,7 @@ void frd_wan_table_free(frd_wan_table *table); /* the entries are the caller's *
 
 /* ---- memory ---- */
 
-enum { FRD_WAN_CLASSES = 4 };
+enum { FRD_WAN_CLASSES = 7 };
 
 /* All that is in flight on a rank comes from here. */
 typedef struct frd_wan_memory {

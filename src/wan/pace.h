@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * pace.h - how fast a route sends: a rate, and a cap on what is on its way; by what path.h measured. */
+ * pace.h - how fast a route sends: a window, that is a cap on what is on its way, and a rate that spreads it;
+ * by what path.h measured. */
 #ifndef FRD_WAN_PACE_H
 #define FRD_WAN_PACE_H
 
@@ -7,10 +8,10 @@
 
 enum frd_wan_pace_mode {
     FRD_WAN_PACE_START,  /* doubles every round trip, until the path is full */
-    FRD_WAN_PACE_DRAIN,  /* lets go of the queue that this has made */
-    FRD_WAN_PACE_CRUISE, /* keeps the path full, with a little queue in front of it */
-    FRD_WAN_PACE_UP,     /* is there more? */
-    FRD_WAN_PACE_DOWN    /* lets go of the queue, so that the bare round trip shows */
+    FRD_WAN_PACE_DRAIN,  /* sees how fast the full path delivers, and lets go of the queue that this has made
+                          */
+    FRD_WAN_PACE_CRUISE, /* steers towards a short queue in front of the path */
+    FRD_WAN_PACE_DOWN    /* lets go of that queue, too, so that the bare round trip shows */
 };
 
 typedef struct frd_wan_pace {
@@ -20,22 +21,31 @@ typedef struct frd_wan_pace {
     uint64_t inflight_max; /* never more on its way */
     /* Decided. */
     enum frd_wan_pace_mode mode;
+    double window; /* bytes on their way, but for DRAIN and DOWN */
     uint64_t rate; /* bytes per second */
     uint64_t cap;  /* bytes on their way */
     uint64_t quantum_bytes;
     uint64_t next_ns; /* when the next quantum may go */
     /* Remembered. */
-    uint64_t full_rate;                      /* in START: the best rate when it last grew much */
     unsigned rounds;                         /* in this mode */
-    unsigned flat_rounds;                    /* in START: without growth */
-    unsigned idle_rounds;                    /* in CRUISE: without any queue */
-    double surplus;                          /* share of CRUISE's gains above 1 that loss leaves it */
-    unsigned grown;                          /* UPs in a row that found more */
-    bool asked;                              /* an UP is just over */
+    unsigned since;                          /* rounds since the last DOWN */
+    unsigned flat_rounds;                    /* START: without growth */
+    unsigned idle_rounds;                    /* CRUISE: without a queue */
+    unsigned high_rounds;                    /* CRUISE: with a queue far above what we steer to */
+    bool used;                               /* this round has filled the window */
+    bool cut;                                /* this round has cut it */
     bool tested;                             /* a DOWN has shown what the path loses anyway */
+    uint64_t full_rate;                      /* START: the best rate when it last grew much */
+    uint64_t mark_ns, mark_bytes;            /* DRAIN: when and where it began to measure; 0: it has */
+    uint64_t low_ns;                         /* when there was last no queue */
+    uint64_t down_ns;                        /* DOWN: since when */
+    int64_t down_way_ns;                     /* DOWN: what we took for bare before it */
+    double down_cap;                         /* and its cap, in shares of the path's content */
+    double down_queue_ns;                    /* and the queue then */
+    bool doubt;                              /* and whether that queue was too long to be ours */
+    double share;                            /* of the queue that we would keep, that loss leaves us */
     double loss_bare, loss_round, loss_mean; /* without a queue; in the last round; of many */
-    unsigned cruise_rounds;                  /* until the next UP */
-    uint64_t cruise_rtt_ns;                  /* in the last round of CRUISE */
+    double loss_chance;                      /* so much more a round may have by chance */
     uint64_t queue_ns;                       /* in the last round, mean */
 } frd_wan_pace;
 

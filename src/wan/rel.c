@@ -150,7 +150,8 @@ bool frd_wan_rel_ack(frd_wan_rel *rel, frd_wan_path *path, uint64_t now_ns, cons
         const uint64_t rtt = now_ns - newest.sent_ns;
 
         frd_wan_path_rtt(path, now_ns,
-                         rtt > delay_ns && rtt - delay_ns >= path->least_ns ? rtt - delay_ns : rtt);
+                         rtt > delay_ns && rtt - delay_ns >= path->least_ns ? rtt - delay_ns : rtt,
+                         ack->ack.came_us - (uint32_t)(newest.sent_ns / 1000));
     }
     *round_over = frd_wan_path_ack(path, now_ns, &newest, round);
     rel->probes = 0;
@@ -205,6 +206,8 @@ void frd_wan_rel_fail(frd_wan_rel *rel, frd_wan_path *path)
         rel->user.lost(rel->user.arg, p);
     }
     rel->loss_ns = UINT64_MAX;
+    rel->asked_ns =
+        0; /* or a late acknowledgement opens the route, and this closes it again at once, for ever */
 }
 
 uint64_t frd_wan_rel_probe_ns(const frd_wan_rel *rel, const frd_wan_path *path)
@@ -255,7 +258,8 @@ size_t frd_wan_rel_write_ack(frd_wan_rel *rel, uint64_t now_ns, unsigned char *a
 {
     const uint64_t delay = (now_ns - rel->got_largest_ns) / 16000;
     frd_wan_wire_ack head = { .type = FRD_WAN_ACK,
-                              .delay_16us = delay > UINT16_MAX ? UINT16_MAX : (uint16_t)delay };
+                              .delay_16us = delay > UINT16_MAX ? UINT16_MAX : (uint16_t)delay,
+                              .came_us = (uint32_t)(rel->got_largest_ns / 1000) };
     size_t bytes = sizeof(head);
 
     for (uint32_t i = rel->got.count; i-- > 0 && head.ranges < FRD_WAN_ACK_RANGES;) {

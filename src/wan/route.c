@@ -172,7 +172,7 @@ void frd_wan_route_hello(frd_wan_route *route, uint64_t now_ns, const frd_wan_he
         }
     } else if (hello->sent_ns <= now_ns && now_ns - hello->sent_ns < FRD_NS_PER_S * 60) {
         if (route->path.smooth_ns == 0)
-            frd_wan_path_rtt(&route->path, now_ns, now_ns - hello->sent_ns);
+            frd_wan_path_first(&route->path, now_ns - hello->sent_ns);
         if (open)
             route->addr = *from;
         if (route->state == FRD_WAN_ROUTE_NEW) {

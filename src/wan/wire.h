@@ -86,8 +86,10 @@ typedef struct frd_wan_range {
 typedef struct frd_wan_wire_ack {
     uint8_t type, ranges; /* frd_wan_range follow, latest first, apart from each other */
     uint16_t delay_16us;  /* since the latest came */
+    uint32_t came_us; /* when it did, by the receiver's clock, low 32 bits: differences show the queue on the
+                         way there */
 } frd_wan_wire_ack;
-_Static_assert(sizeof(frd_wan_wire_ack) == 4 && sizeof(frd_wan_range) == 8, "wire format");
+_Static_assert(sizeof(frd_wan_wire_ack) == 8 && sizeof(frd_wan_range) == 8, "wire format");
 
 enum { FRD_WAN_CHUNK_OPEN = 1, FRD_WAN_CHUNK_CONTROL = 2 };
 

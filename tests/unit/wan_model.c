@@ -12,6 +12,8 @@ enum { BATCH_ROOM = 64000, HEADERS = 28 };
 typedef struct model_event {
     uint64_t at_ns;
     size_t serial;
+    bool arrived;     /* or has still the line into its rank before it */
+    uint64_t sent_ns; /* if so */
     int to, from;
     frd_wan_addr addr;
     size_t bytes;
@@ -105,12 +107,25 @@ static bool is_lost(model *m, model_link *l)
     return l->loss > 0 && model_chance(m) < l->loss;
 }
 
+static unsigned char *copy_of(const unsigned char *data, size_t bytes)
+{
+    unsigned char *const copy = malloc(bytes);
+
+    if (copy == NULL)
+        abort();
+    memcpy(copy, data, bytes);
+    return copy;
+}
+
 static void deliver(model *m, int from, int to, const unsigned char *data, size_t bytes, uint64_t at)
 {
     model_link *const l = &m->link[from][to];
-    model_event e = {
-        .at_ns = at + l->delay_ns, .to = to, .from = from, .addr = m->addr[from], .bytes = bytes
-    };
+    model_event e = { .at_ns = at + l->delay_ns,
+                      .arrived = true,
+                      .to = to,
+                      .from = from,
+                      .addr = m->addr[from],
+                      .bytes = bytes };
 
     if (l->jitter_ns > 0) {
         e.at_ns += model_draw(m) % l->jitter_ns;
@@ -121,35 +136,19 @@ static void deliver(model *m, int from, int to, const unsigned char *data, size_
         e.at_ns += l->reorder_ns;
     else
         l->last_ns = e.at_ns;
-    e.data = malloc(bytes);
-    if (e.data == NULL)
-        abort();
-    memcpy(e.data, data, bytes);
+    e.data = copy_of(data, bytes);
     if (l->corrupt > 0 && model_chance(m) < l->corrupt)
         e.data[model_draw(m) % bytes] ^= (unsigned char)(1 << model_draw(m) % 8);
     push(m, e);
 }
 
-static void transmit(model *m, int from, const frd_wan_addr *addr, const unsigned char *data, size_t bytes)
+/* Behind all lines: what becomes of it on the way. */
+static void cross(model *m, int from, int to, const unsigned char *data, size_t bytes, uint64_t sent_ns,
+                  uint64_t at)
 {
-    const int to = addr->bytes[3];
     model_link *const l = &m->link[from][to];
-    const size_t wire = bytes + HEADERS;
-    uint64_t at = m->now_ns, wait;
+    const uint64_t wait = (at - sent_ns) / m->delay_unit_ns;
 
-    if (to >= m->nodes || memcmp(addr, &m->addr[to], sizeof(*addr)) != 0 || l->down ||
-        (l->mtu > 0 && wire > l->mtu))
-        return; /* nobody has that address (any more) */
-    at = shape(m->out[from].rate, m->out[from].queue_bytes, &m->out[from].free_ns, at, wire);
-    if (at > 0)
-        at = shape(l->rate, l->queue_bytes, &l->free_ns, at, wire);
-    if (at > 0)
-        at = shape(m->in[to].rate, m->in[to].queue_bytes, &m->in[to].free_ns, at, wire);
-    if (at == 0) {
-        m->dropped++;
-        return;
-    }
-    wait = (at - m->now_ns) / m->delay_unit_ns;
     m->delays[wait < 511 ? wait : 511]++;
     m->queued++;
     if (is_lost(m, l))
@@ -157,6 +156,44 @@ static void transmit(model *m, int from, const frd_wan_addr *addr, const unsigne
     deliver(m, from, to, data, bytes, at);
     if (l->duplicate > 0 && model_chance(m) < l->duplicate)
         deliver(m, from, to, data, bytes, at);
+}
+
+static void transmit(model *m, int from, const frd_wan_addr *addr, const unsigned char *data, size_t bytes)
+{
+    const int to = addr->bytes[3];
+    model_link *const l = &m->link[from][to];
+    const size_t wire = bytes + HEADERS;
+    uint64_t at = m->now_ns;
+
+    if (to >= m->nodes || memcmp(addr, &m->addr[to], sizeof(*addr)) != 0 || l->down ||
+        (l->mtu > 0 && wire > l->mtu))
+        return; /* nobody has that address (any more) */
+    at = shape(m->out[from].rate, m->out[from].queue_bytes, &m->out[from].free_ns, at, wire);
+    if (at > 0)
+        at = shape(l->rate, l->queue_bytes, &l->free_ns, at, wire);
+    if (at == 0)
+        m->dropped++;
+    else if (m->in[to].rate == 0)
+        cross(m, from, to, data, bytes, m->now_ns, at);
+    else
+        push(m, (model_event){ .at_ns = at,
+                               .sent_ns = m->now_ns,
+                               .to = to,
+                               .from = from,
+                               .bytes = bytes,
+                               .data = copy_of(data, bytes) });
+}
+
+/* A datagram stands before the line into its rank. */
+static void enter(model *m, const model_event *e)
+{
+    model_shaper *const in = &m->in[e->to];
+    const uint64_t at = shape(in->rate, in->queue_bytes, &in->free_ns, e->at_ns, e->bytes + HEADERS);
+
+    if (at == 0)
+        m->dropped++;
+    else
+        cross(m, e->from, e->to, e->data, e->bytes, e->sent_ns, at);
 }
 
 uint64_t model_median_delay(const model *m)
@@ -446,8 +483,12 @@ static void step(model *m, uint64_t until_ns)
     while (m->events > 0 && m->heap[0].at_ns <= m->now_ns) {
         model_event e = pop(m);
 
-        m->wake_ns[e.to] = 0;
-        frd_wan_node_input(m->node[e.to], m->now_ns, &e.addr, e.data, e.bytes);
+        if (e.arrived) {
+            m->wake_ns[e.to] = 0;
+            frd_wan_node_input(m->node[e.to], m->now_ns, &e.addr, e.data, e.bytes);
+        } else {
+            enter(m, &e);
+        }
         free(e.data);
     }
     serve(m);
