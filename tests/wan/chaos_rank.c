@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * chaos_rank.c - one rank of a job whose links are being maltreated: random calls, every byte of each result checked,
- * until the time is over or a call fails. Prints one line,
+ * chaos_rank.c - one rank of a job whose links are being maltreated: random calls, every byte of each result
+ * checked, until the time is over or a call fails. Prints one line,
  *
- *     chaos: rank R: right after N calls
- *     chaos: rank R: CODE after N calls, in S s: STORY
+ *     chaos: rank R of SILO: right after N calls, in S s, at T
+ *     chaos: rank R of SILO: TEXT (CODE) after N calls, in S s, at T: STORY
  *
- * and exits with 0 in both cases: tests/wan/chaos judges whether the links were bad enough for an error. A wrong
- * result or a hang is a failure here: exit status 1, 124. */
+ * S is what the last call took, T the time since the system's start, by which tests/wan/chaos knows the
+ * links' changes, and exits with 0 in both cases: tests/wan/chaos judges whether the links were bad enough
+ * for an error. A wrong result or a hang is a failure here: exit status 1, 124. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -21,22 +22,24 @@
 #include "tests/mp/call.h"
 #include "tests/mp/pattern.h"
 
-static const char help[] = "Usage: chaos_rank [--seed N] [--seconds S] [--most BYTES] [--alarm S]\n";
+static const char help[] =
+    "Usage: chaos_rank [--seed N] [--seconds S] [--most BYTES] [--alarm S] [--ready FILE]\n";
 
 typedef struct options {
     uint64_t seed;
     double seconds;
     size_t most_bytes;
     unsigned alarm_s;
+    const char *ready; /* rank 0 writes a line there when all ranks have met */
 } options;
 
 static bool parse(int argc, char **argv, options *o)
 {
-    static const struct option longs[] = { { "seed", required_argument, NULL, 's' },
-                                           { "seconds", required_argument, NULL, 't' },
-                                           { "most", required_argument, NULL, 'm' },
-                                           { "alarm", required_argument, NULL, 'a' },
-                                           { NULL, 0, NULL, 0 } };
+    static const struct option longs[] = {
+        { "seed", required_argument, NULL, 's' },  { "seconds", required_argument, NULL, 't' },
+        { "most", required_argument, NULL, 'm' },  { "alarm", required_argument, NULL, 'a' },
+        { "ready", required_argument, NULL, 'r' }, { NULL, 0, NULL, 0 }
+    };
     int letter;
 
     while ((letter = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -48,6 +51,8 @@ static bool parse(int argc, char **argv, options *o)
             o->most_bytes = (size_t)strtoull(optarg, NULL, 10);
         else if (letter == 'a')
             o->alarm_s = (unsigned)strtoul(optarg, NULL, 10);
+        else if (letter == 'r')
+            o->ready = optarg;
         else
             return false;
     }
@@ -74,14 +79,15 @@ static double now_s(void)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_BOOTTIME, &t); /* that of /proc/uptime */
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* Large ones are rare in the matrix; here they are what takes long enough to be hit. */
 static void draw(mp_rng *rng, int size, mp_case *c)
 {
-    static const mp_coll usual[] = { MP_ALLREDUCE, MP_WEIGHTED, MP_BROADCAST, MP_REDUCE, MP_GATHER, MP_ALLGATHER };
+    static const mp_coll usual[] = { MP_ALLREDUCE, MP_WEIGHTED, MP_BROADCAST,
+                                     MP_REDUCE,    MP_GATHER,   MP_ALLGATHER };
 
     do {
         *c = (mp_case){ .coll = usual[mp_random(rng, sizeof usual / sizeof usual[0])] };
@@ -121,7 +127,8 @@ static bool one_call(chaos *x, mp_env *env, const mp_case *c, uint64_t extra)
         printf("chaos: FAIL: rank %d: %s: wrong result: %s\n", x->rank, text, why);
         good = false;
     } else if (x->rc != FEDRDMA_OK) {
-        snprintf(x->story, sizeof x->story, "%s: %s", text, call != NULL ? mp_call_story(call, x->rc) : "no memory");
+        snprintf(x->story, sizeof x->story, "%s: %s", text,
+                 call != NULL ? mp_call_story(call, x->rc) : "no memory");
     }
     atomic_store(&running, NULL);
     mp_call_destroy(call);
@@ -129,14 +136,15 @@ static bool one_call(chaos *x, mp_env *env, const mp_case *c, uint64_t extra)
     return good && x->rc == FEDRDMA_OK;
 }
 
-/* Rank 0 says whether the time is over. */
+/* Until the time is over for some rank. All need all others here: nobody is far ahead, nor ends well, without
+ * them. */
 static bool goes_on(chaos *x, fedrdma_comm *world, double until)
 {
-    uint64_t on = now_s() < until;
     const double start = now_s();
+    uint64_t on = start < until;
 
-    atomic_store(&running, "the broadcast of whether to go on");
-    x->rc = fedrdma_broadcast(&on, 1, FEDRDMA_U64, 0, world);
+    atomic_store(&running, "the allreduce of whether to go on");
+    x->rc = fedrdma_allreduce(FEDRDMA_IN_PLACE, &on, 1, FEDRDMA_U64, FEDRDMA_MIN, world);
     x->took_s = now_s() - start;
     if (x->rc != FEDRDMA_OK)
         snprintf(x->story, sizeof x->story, "goes on? %s", fedrdma_last_error(world));
@@ -146,13 +154,30 @@ static bool goes_on(chaos *x, fedrdma_comm *world, double until)
 
 static int tell(const chaos *x)
 {
+    const char *const silo = getenv("FEDRDMA_SILO"), *const where = silo != NULL ? silo : "?";
+
     if (x->rc == FEDRDMA_OK)
-        printf("chaos: rank %d: right after %ld calls\n", x->rank, x->calls);
+        printf("chaos: rank %d of %s: right after %ld calls, in %.1f s, at %.2f\n", x->rank, where, x->calls,
+               x->took_s, now_s());
     else
-        printf("chaos: rank %d: %s (%d) after %ld calls, in %.1f s: %s\n", x->rank, fedrdma_strerror(x->rc), x->rc,
-               x->calls, x->took_s, x->story);
+        printf("chaos: rank %d of %s: %s (%d) after %ld calls, in %.1f s, at %.2f: %s\n", x->rank, where,
+               fedrdma_strerror(x->rc), x->rc, x->calls, x->took_s, now_s(), x->story);
     fflush(stdout);
     return 0;
+}
+
+/* All ranks have met: who changes the links may begin. */
+static int meet(const options *o, fedrdma_comm *world)
+{
+    const int rc = fedrdma_barrier(world);
+    FILE *const ready =
+        rc == FEDRDMA_OK && fedrdma_comm_rank(world) == 0 && o->ready != NULL ? fopen(o->ready, "w") : NULL;
+
+    if (ready != NULL) {
+        fputs("ready\n", ready);
+        fclose(ready);
+    }
+    return rc;
 }
 
 int main(int argc, char **argv)
@@ -181,7 +206,10 @@ int main(int argc, char **argv)
     mp_rng rng = { .seed = o.seed, .most_bytes = o.most_bytes };
     x.rank = fedrdma_comm_rank(world);
     atomic_store(&running, "making the communicators");
-    x.rc = mp_env_open(context, o.seed, &env);
+    x.rc = meet(&o, world);
+    const double met = now_s();
+    if (x.rc == FEDRDMA_OK)
+        x.rc = mp_env_open(context, o.seed, &env);
     x.took_s = now_s() - start;
     if (x.rc != FEDRDMA_OK) {
         snprintf(x.story, sizeof x.story, "communicators: %s", fedrdma_last_error(world));
@@ -190,7 +218,7 @@ int main(int argc, char **argv)
         return 0;
     }
     bool good = true;
-    const double until = start + o.seconds;
+    const double until = met + o.seconds;
     while (good && goes_on(&x, world, until)) {
         for (int i = 0; i < 3 && good; i++) {
             draw(&rng, fedrdma_comm_size(world), &c);
