@@ -89,6 +89,7 @@ void frd_wan_pace_init(frd_wan_pace *pace, uint64_t start_bytes, uint64_t most_r
         .window = (double)start_bytes,
         .cap = start_bytes,
         .share = 1,
+        .favour = 1,
         .quantum_bytes = QUANTUM_MIN,
     };
 }
@@ -270,7 +271,7 @@ static bool due(const frd_wan_pace *pace, const frd_wan_path *path, uint64_t now
 
 static void cruise_round(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns, const frd_wan_round *round)
 {
-    const double target = pace->share * target_ns(path, (double)frd_wan_path_rate(path));
+    const double target = pace->share * pace->favour * target_ns(path, (double)frd_wan_path_rate(path));
 
     pace->since++;
     if (round->rtt_ns == 0 || pace->rounds < 2) /* what was sent in another mode comes back now */

@@ -19,6 +19,8 @@ typedef struct frd_wan_pace {
     uint64_t start_bytes;  /* on its way in the first round trip */
     uint64_t most_rate;    /* bytes per second, 0: no limit but the path's */
     uint64_t inflight_max; /* never more on its way */
+    double favour; /* of the queue that it would keep, by what our other routes carry and have left; 1: as
+                      they */
     /* Decided. */
     enum frd_wan_pace_mode mode;
     double window; /* bytes on their way, but for DRAIN and DOWN */

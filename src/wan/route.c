@@ -22,6 +22,8 @@ enum {
     PROBES_FAILED = 3    /* large datagrams lost: the path does not carry them */
 };
 
+#define FAVOUR_LEAST 0.6
+#define FAVOUR_MOST 1.6
 #define IDLE_NS (5 * FRD_NS_PER_S)           /* without messages for so long a session is idle */
 #define IDLE_MOST_NS (10 * FRD_NS_PER_S)     /* NAT forgets a binding after 30 s */
 #define KNOCK_NS (20 * FRD_NS_PER_MS)        /* first wait for an answer, then doubled */
@@ -185,6 +187,38 @@ void frd_wan_route_hello(frd_wan_route *route, uint64_t now_ns, const frd_wan_he
     frd_wan_session_wake(route->session);
 }
 
+static uint64_t rate_of(const frd_wan_session *s)
+{
+    uint64_t rate = 0;
+
+    for (unsigned i = 0; i < s->routes; i++)
+        rate += frd_wan_route_usable(s->route[i]) ? frd_wan_path_rate(&s->route[i]->path) : 0;
+    return rate;
+}
+
+/* All that we send leaves by one line: who has more left than its rate is worth may keep a longer queue
+ * there, who has less a shorter one, so that all end together. Bounds: a peer may be slow for reasons of its
+ * own. */
+static double favour(const frd_wan_route *route)
+{
+    const frd_wan_node *const node = route->session->node;
+    const double mine = (double)rate_of(route->session), left = (double)route->session->unsent_bytes;
+    double all = 0, all_left = 0, share;
+
+    for (unsigned i = 0; i < node->sessions; i++) {
+        const frd_wan_session *const s = node->list[i];
+
+        if (s->unsent_bytes > 0 && !s->lost) {
+            all += (double)rate_of(s);
+            all_left += (double)s->unsent_bytes;
+        }
+    }
+    if (left <= 0 || all_left <= left || mine <= 0)
+        return 1;
+    share = left / all_left * all / mine;
+    return share < FAVOUR_LEAST ? FAVOUR_LEAST : share > FAVOUR_MOST ? FAVOUR_MOST : share;
+}
+
 void frd_wan_route_ack(frd_wan_route *route, uint64_t now_ns, const frd_wan_frame *ack)
 {
     const unsigned before = route->rel.count;
@@ -201,6 +235,8 @@ void frd_wan_route_ack(frd_wan_route *route, uint64_t now_ns, const frd_wan_fram
     if (route->rel.count == before)
         return;
     route->pace.most_rate = frd_wan_line_rate(route);
+    if (over)
+        route->pace.favour = favour(route);
     if (acked > 0)
         frd_wan_pace_ack(&route->pace, &route->path, now_ns, acked, over ? &round : NULL);
     (void)frd_wan_rel_detect(&route->rel, &route->path, now_ns);
