@@ -42,6 +42,14 @@ static frd_ref take_all(frd_sched *s, const frd_group *g, size_t len, int type)
     return slots;
 }
 
+void frd_across_take(frd_sched *s, const frd_group *g, frd_ref out, frd_ref mine)
+{
+    if (g->size == 1)
+        frd_copy(s, out, mine);
+    else
+        fold(s, g, out, take_all(s, g, mine.len, mine.type), mine);
+}
+
 static void exchange_parts(frd_sched *s, const frd_group *g, frd_ref v)
 {
     for (int k = 1; k < g->size; k++)

@@ -7,6 +7,7 @@
 #include "collectives/coll.h"
 
 #include "base/num.h"
+#include "collectives/levels.h"
 #include "reduce/reduce.h"
 
 #define NAME(COLL, text, kind) text,
@@ -239,6 +240,8 @@ static const char *unfit(const frd_algo *algo, const frd_call *c, const frd_grou
         return "is for equal blocks only";
     if ((algo->flags & FRD_ALGO_COMMUTATIVE) != 0 && !builtin && !c->commutative)
         return "is for commutative operators only";
+    if ((algo->flags & FRD_ALGO_SILO_ORDER) != 0 && !builtin && !c->commutative && !g->levels->ordered)
+        return "is for commutative operators, or for silos that follow each other";
     if (c->weighted && c->coll != FRD_COLL_ALLREDUCE)
         return "has no weighted form";
     return NULL;

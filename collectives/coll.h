@@ -7,6 +7,7 @@
 #ifndef FRD_COLLECTIVES_COLL_H
 #define FRD_COLLECTIVES_COLL_H
 
+#include "collectives/rules.h"
 #include "sched/sched.h"
 #include "sched/verbs.h"
 
@@ -76,7 +77,8 @@ enum frd_algo_flags {
     FRD_ALGO_POW2 = 2,        /* group size must be a power of two */
     FRD_ALGO_REGULAR = 4,     /* equal blocks only */
     FRD_ALGO_SILOS = 16,      /* ranks in several silos only */
-    FRD_ALGO_NODE = 8,        /* all ranks on one node, and their shared memory works; never cut into fragments */
+    FRD_ALGO_SILO_ORDER = 32, /* changes the order of operands, unless silos follow each other (frd_levels) */
+    FRD_ALGO_NODE = 8, /* all ranks on one node, and their shared memory works; never cut into fragments */
 };
 
 /* X(COLL, function's name part, flags, "one line: steps; bytes sent by the busiest rank"). L: bytes of the
@@ -116,18 +118,28 @@ enum frd_algo_flags {
     X(ALLTOALL, alltoall, linear, 0, "everybody to everybody: 1 step of n-1 sends; L(n-1)/n") \
     X(BARRIER, barrier, dissemination, 0, "dissemination: log n steps; log n bytes") \
     X(BARRIER, barrier, linear, 0, "through the first rank: 2 steps; n-1 bytes") \
-    X(ALLREDUCE, allreduce, silo, FRD_ALGO_SILOS | FRD_ALGO_COMMUTATIVE, \
+    X(ALLREDUCE, allreduce, silo, FRD_ALGO_SILOS | FRD_ALGO_SILO_ORDER, \
       "by silos and gateways: 2 log m steps, 2 ways; 2L(S-1)/S between S silos") \
-    X(ALLREDUCE, allreduce, silo_direct, FRD_ALGO_SILOS | FRD_ALGO_COMMUTATIVE, "the same: 1 way; L(S-1)") \
+    X(ALLREDUCE, allreduce, silo_direct, FRD_ALGO_SILOS | FRD_ALGO_SILO_ORDER, "the same: 1 way; L(S-1)") \
     X(REDUCE, reduce, silo, FRD_ALGO_SILOS | FRD_ALGO_COMMUTATIVE, \
       "by silos and gateways: 1 + log m steps, 2 ways; L") \
-    X(REDUCE, reduce, silo_direct, FRD_ALGO_SILOS | FRD_ALGO_COMMUTATIVE, "the same: 1 way; L(S-1) into a silo") \
+    X(REDUCE, reduce, silo_direct, FRD_ALGO_SILOS | FRD_ALGO_SILO_ORDER, \
+      "the same: 1 way; L(S-1) into a silo") \
     X(BROADCAST, broadcast, silo, FRD_ALGO_SILOS, "among gateways, then inside: 1 + log m steps, 2 ways; L") \
     X(BROADCAST, broadcast, silo_direct, FRD_ALGO_SILOS, "the same: 1 way; L(S-1) out of a silo") \
     X(GATHER, gather, silo, FRD_ALGO_SILOS | FRD_ALGO_REGULAR, \
       "through the silos' gateways: 2 steps, 1 way; a silo's blocks") \
     X(ALLGATHER, allgather, silo, FRD_ALGO_SILOS, \
       "through the silos' gateways: 1 + log m steps, 1 way; a silo's blocks S-1 times") \
+    X(SCATTER, scatter, silo, FRD_ALGO_SILOS | FRD_ALGO_REGULAR, \
+      "through the silos' gateways: 3 steps, 1 way; other silos' blocks") \
+    X(REDUCE_SCATTER, reduce_scatter, silo, FRD_ALGO_SILOS | FRD_ALGO_SILO_ORDER, \
+      "by silos and gateways: 1 + log m steps, 1 way; L(S-1)/S") \
+    X(ALLTOALL, alltoall, silo, FRD_ALGO_SILOS | FRD_ALGO_REGULAR, \
+      "through the silos' gateways: 2 steps, 1 way; other silos' blocks") \
+    X(SCAN, scan, silo, FRD_ALGO_SILOS, "by silos and gateways: 2 + 2 log m steps, 1 + log S ways; L log S") \
+    X(EXSCAN, exscan, silo, FRD_ALGO_SILOS, \
+      "by silos and gateways: 3 + 2 log m steps, 1 + log S ways; L log S") \
     X(BARRIER, barrier, silo, FRD_ALGO_SILOS, "through the silos' gateways: 2 steps, 1 way; S-1 bytes") \
     X(ALLREDUCE, allreduce, node, FRD_ALGO_NODE, "shared memory: 1 step; L") \
     X(REDUCE, reduce, node, FRD_ALGO_NODE, "shared memory: 1 step; L") \
@@ -135,7 +147,8 @@ enum frd_algo_flags {
     X(GATHER, gather, node, FRD_ALGO_NODE | FRD_ALGO_REGULAR, "shared memory: 1 step; L/n") \
     X(SCATTER, scatter, node, FRD_ALGO_NODE | FRD_ALGO_REGULAR, "shared memory: 1 step; L(n-1)/n") \
     X(ALLGATHER, allgather, node, FRD_ALGO_NODE | FRD_ALGO_REGULAR, "shared memory: 1 step; L/n") \
-    X(REDUCE_SCATTER, reduce_scatter, node, FRD_ALGO_NODE | FRD_ALGO_REGULAR, "shared memory: 1 step; L(n-1)/n") \
+    X(REDUCE_SCATTER, reduce_scatter, node, FRD_ALGO_NODE | FRD_ALGO_REGULAR, \
+      "shared memory: 1 step; L(n-1)/n") \
     X(ALLTOALL, alltoall, node, FRD_ALGO_NODE | FRD_ALGO_REGULAR, "shared memory: 1 step; L(n-1)/n") \
     X(BARRIER, barrier, node, FRD_ALGO_NODE, "shared memory: 1 step; 0")
 
@@ -155,26 +168,6 @@ const char *frd_coll_name(int coll);
 size_t frd_algo_count(void);
 const frd_algo *frd_algo_at(size_t index);
 size_t frd_algo_messages(void); /* those that use messages, so everywhere: the first ones */
-
-/* What decides the choice. */
-typedef struct frd_choice {
-    int coll;
-    int ranks;
-    size_t bytes; /* vector length, or one block's (irregular: the mean) */
-    bool regular, commutative;
-    bool silos; /* ranks are in several silos */
-    bool node;  /* all ranks are on one node and share memory there */
-} frd_choice;
-
-/* Selection rules: the built-in table, and the user's text before it. One rule: collective, byte range, at
- * most so many ranks, algorithm. The first that matches and whose algorithm can do it wins. */
-typedef struct frd_rules frd_rules;
-int frd_rules_parse(const char *text, frd_story *story, frd_rules **rules); /* "" is fine */
-void frd_rules_destroy(frd_rules *rules);
-const frd_algo *frd_rules_select(const frd_rules *rules, const frd_choice *choice);
-
-/* For fedrdma-info: the rules in order of precedence as text lines, "" after the last. */
-void frd_rules_line(const frd_rules *rules, size_t index, char *line, size_t bytes);
 
 /* One call, as the API understood it; lengths in bytes. The arrays are there where this rank knows the
  * layout. */

@@ -36,14 +36,7 @@ static void from_afar(frd_sched *s, const frd_group *g, const frd_io *io, int me
         at = frd_dst_block(io, member);
     else if (g->rank != member && (g->rank == gate || g->rank == far_gate))
         at = frd_tmp_typed(s, io->dblk.len, io->src.type);
-    for (int hop = 0; hop < 3; hop++) {
-        if (way[hop] == way[hop + 1])
-            continue;
-        if (g->rank == way[hop + 1])
-            frd_recv(s, g->peer[way[hop]], at);
-        if (g->rank == way[hop])
-            frd_send(s, g->peer[way[hop + 1]], at);
-    }
+    frd_hops(s, g, way, at);
 }
 
 void frd_gather_silo(frd_sched *s, const frd_group *g, const frd_io *io)

@@ -65,6 +65,7 @@ void frd_levels_init(frd_levels *l, const frd_group *g, int nsilos, int wanted, 
     *l = (frd_levels){ .nsilos = nsilos,
                        .ngates = most,
                        .silo = g->silo[g->rank],
+                       .ordered = true,
                        .silo_of = silo_of,
                        .place = place,
                        .first = first,
@@ -72,6 +73,8 @@ void frd_levels_init(frd_levels *l, const frd_group *g, int nsilos, int wanted, 
                        .peer = peer,
                        .gate = gate,
                        .gate_peer = gate_peer };
+    for (int i = 1; i < n; i++)
+        l->ordered = l->ordered && g->silo[i] >= g->silo[i - 1];
     first[0] = 0;
     for (int s = 0; s < nsilos; s++) {
         for (int i = 0; i < g->size; i++) {
@@ -125,4 +128,16 @@ bool frd_is_gate(const frd_group *g, int lane)
 frd_ref frd_lane_part(const frd_sched *s, const frd_group *g, frd_ref all, int lane)
 {
     return frd_part(s, all, g->levels->ngates, lane);
+}
+
+void frd_hops(frd_sched *s, const frd_group *g, const int way[4], frd_ref at)
+{
+    for (int hop = 0; hop < 3; hop++) {
+        if (way[hop] == way[hop + 1])
+            continue;
+        if (g->rank == way[hop + 1])
+            frd_recv(s, g->peer[way[hop]], at);
+        if (g->rank == way[hop])
+            frd_send(s, g->peer[way[hop + 1]], at);
+    }
 }

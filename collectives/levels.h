@@ -12,6 +12,7 @@
 struct frd_levels {
     int nsilos, ngates; /* silos; gateways of each */
     int silo;           /* ours */
+    bool ordered;       /* the members of a silo follow each other, silo by silo */
     /* Indices in the group unless they say otherwise; by member, or by silo. */
     const int *silo_of, *place; /* a member's silo; its index among the silo's */
     const int *first;           /* where a silo's members start in the next two; [nsilos] is the end */
@@ -38,11 +39,17 @@ bool frd_is_gate(const frd_group *g, int lane);
 /* What goes through lane i. */
 frd_ref frd_lane_part(const frd_sched *s, const frd_group *g, frd_ref all, int lane);
 
+/* What member way[0] has in `at` goes by way[1] and way[2] to way[3], where it comes into `at`, too, as it
+ * does in between; who is none of them does nothing. Neighbours may be the same. */
+void frd_hops(frd_sched *s, const frd_group *g, const int way[4], frd_ref at);
+
 /* ---- between gateways (across.c); `g` is frd_across ---- */
 
 /* Everybody's vector in `v`, reduced, into all `v`. Direct: each sends all of its own to all others, and reduces all.
  * Else each reduces a part, and then sends that to all others. The order of operands is that of the silos. */
 void frd_across_allreduce(frd_sched *s, const frd_group *g, frd_ref v, bool direct);
+/* What all others send to us, and `mine`, reduced into `out`, which may be `mine`. */
+void frd_across_take(frd_sched *s, const frd_group *g, frd_ref out, frd_ref mine);
 /* The same into root's `v` only; the others' are used up. */
 void frd_across_reduce(frd_sched *s, const frd_group *g, frd_ref v, int root, bool direct);
 /* Root's `v` into all. Direct: the root sends all of it to all others; else a part to each, and they exchange them. */

@@ -41,7 +41,10 @@ struct frd_rules {
  * node) and 36 KiB for 4.5 us and 2 GB/s (TCP): hence 16 KiB. Chains need many more fragments (1 MiB) in
  * flight than ranks. Block sizes of the others are the paper's, in powers of two. Where shared memory can do all of
  * a call nothing else comes near. */
-#define SILO_DIRECT (256 * KIB) /* the way it saves, 20 ms, is 250 KB at 100 Mbit/s */
+/* The way that it saves, 20 ms, is 250 KB at 100 Mbit/s, and it sends S - 2 times more: to SILO_DIRECT means to so many
+ * bytes among up to 3 silos, to their (S - 2)th part among more. */
+#define SILO_DIRECT (OPEN - 1)
+#define SILO_DIRECT_BYTES (256 * KIB)
 
 static const rule builtin[] = {
     { FRD_COLL_ALLREDUCE, 0, OPEN, ANY, "node" },
@@ -62,6 +65,11 @@ static const rule builtin[] = {
     { FRD_COLL_GATHER, 0, OPEN, ANY, "silo" },
     { FRD_COLL_ALLGATHER, 0, OPEN, ANY, "silo" },
     { FRD_COLL_BARRIER, 0, OPEN, ANY, "silo" },
+    { FRD_COLL_SCATTER, 0, OPEN, ANY, "silo" },
+    { FRD_COLL_REDUCE_SCATTER, 0, OPEN, ANY, "silo" },
+    { FRD_COLL_ALLTOALL, 0, OPEN, ANY, "silo" },
+    { FRD_COLL_SCAN, 0, OPEN, ANY, "silo" },
+    { FRD_COLL_EXSCAN, 0, OPEN, ANY, "silo" },
     { FRD_COLL_ALLREDUCE, 0, 16 * KIB, ANY, "recdbl" },
     { FRD_COLL_ALLREDUCE, 64 * KIB, OPEN, 16, "ring" }, /* 2(n-1) steps: more ranks, more latency */
     { FRD_COLL_ALLREDUCE, 16 * KIB, OPEN, ANY, "rabenseifner" },
@@ -297,9 +305,19 @@ static bool can_do(const frd_algo *algo, const frd_choice *c)
     const bool pow2 = (c->ranks & (c->ranks - 1)) == 0;
 
     return algo->coll == c->coll && (c->commutative || (algo->flags & FRD_ALGO_COMMUTATIVE) == 0) &&
+           (c->commutative || c->ordered || (algo->flags & FRD_ALGO_SILO_ORDER) == 0) &&
            (c->regular || (algo->flags & FRD_ALGO_REGULAR) == 0) &&
-           (c->node || (algo->flags & FRD_ALGO_NODE) == 0) && (c->silos || (algo->flags & FRD_ALGO_SILOS) == 0) &&
+           (c->node || (algo->flags & FRD_ALGO_NODE) == 0) &&
+           (c->silos > 0 || (algo->flags & FRD_ALGO_SILOS) == 0) &&
            (pow2 || (algo->flags & FRD_ALGO_POW2) == 0);
+}
+
+static bool has_size(const rule *r, const frd_choice *c)
+{
+    const size_t times = c->silos > 3 ? (size_t)(c->silos - 2) : 1;
+    const size_t to = r->to == SILO_DIRECT ? SILO_DIRECT_BYTES / times : r->to;
+
+    return c->bytes >= r->from && c->bytes < to;
 }
 
 const frd_algo *frd_rules_select(const frd_rules *rules, const frd_choice *choice)
@@ -309,8 +327,8 @@ const frd_algo *frd_rules_select(const frd_rules *rules, const frd_choice *choic
     for (size_t i = 0; (r = rule_at(rules, i)) != NULL; i++) {
         const frd_algo *algo = algo_find(r->coll, r->algo, strlen(r->algo));
 
-        if (r->coll == choice->coll && choice->bytes >= r->from && choice->bytes < r->to &&
-            choice->ranks <= r->max_ranks && can_do(algo, choice))
+        if (r->coll == choice->coll && has_size(r, choice) && choice->ranks <= r->max_ranks &&
+            can_do(algo, choice))
             return algo;
     }
     for (size_t i = 0; i < frd_algo_count(); i++)
@@ -347,9 +365,11 @@ void frd_rules_line(const frd_rules *rules, size_t index, char *line, size_t byt
     }
     print_size(from, sizeof from, r->from);
     if (r->to != OPEN)
-        print_size(to, sizeof to, r->to);
+        print_size(to, sizeof to, r->to == SILO_DIRECT ? SILO_DIRECT_BYTES : r->to);
     if (r->max_ranks != ANY)
         snprintf(ranks, sizeof ranks, " (up to %d ranks)", r->max_ranks);
+    if (r->to == SILO_DIRECT)
+        snprintf(ranks, sizeof ranks, " (S > 3 silos: /(S-2))");
     snprintf(line, bytes, "%s:%s-%s:%s%s%s", frd_coll_name(r->coll), from, to, r->algo, ranks,
              rules != NULL && index < rules->count ? " (option algo)" : "");
 }

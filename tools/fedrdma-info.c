@@ -168,7 +168,8 @@ static void size_text(size_t bytes, char *text, size_t room)
 
 static void flags_text(unsigned flags, char *text, size_t room)
 {
-    snprintf(text, room, "%s%s%s%s", (flags & FRD_ALGO_COMMUTATIVE) != 0 ? " [commutative operators]" : "",
+    snprintf(text, room, "%s%s%s%s",
+             (flags & (FRD_ALGO_COMMUTATIVE | FRD_ALGO_SILO_ORDER)) != 0 ? " [commutative operators]" : "",
              (flags & FRD_ALGO_POW2) != 0 ? " [2^k ranks]" : "",
              (flags & FRD_ALGO_REGULAR) != 0 ? " [equal blocks]" : "",
              (flags & FRD_ALGO_NODE) != 0 ? " [one node]" : "");

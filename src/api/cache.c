@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "collectives/levels.h"
 #include "reduce/reduce.h"
 
 /* Smallest slice of one block: below it the cost per message dominates. */
@@ -195,7 +196,8 @@ static int fill(const frd_cache_env *env, frd_recipe *r, frd_story *story)
                                 .bytes = typical_bytes(c, env->group->size),
                                 .regular = !c->irregular,
                                 .commutative = c->commutative,
-                                .silos = env->group->levels != NULL,
+                                .silos = env->group->levels != NULL ? env->group->levels->nsilos : 0,
+                                .ordered = env->group->levels != NULL && env->group->levels->ordered,
                                 .node = env->node };
 
     r->algo = frd_rules_select(env->rules, &choice);

@@ -68,13 +68,17 @@ static void draw_members(adv_case *c, adv_rng *rng)
 static void draw_silos(adv_case *c, adv_rng *rng)
 {
     const int most = 1 + adv_below(rng, c->n < 6 ? c->n : 6);
-    int number[ADV_RANKS_MAX];
+    const bool mixed = adv_below(rng, 2) == 0;
+    int number[ADV_RANKS_MAX], at = 0;
+
+    c->ordered = !mixed || most == 1;
 
     for (int i = 0; i < most; i++)
         number[i] = -1;
     for (int i = 0; i < c->n; i++) {
-        const int drawn = adv_below(rng, most);
+        const int drawn = mixed ? adv_below(rng, most) : at;
 
+        at += at + 1 < most && adv_below(rng, 2) == 0; /* of two silos or more, one behind the other */
         if (number[drawn] < 0)
             number[drawn] = c->nsilos++;
         c->silo[i] = number[drawn];
@@ -87,7 +91,8 @@ static void draw_silos(adv_case *c, adv_rng *rng)
 
 static void draw_user_op(adv_case *c, adv_rng *rng)
 {
-    const bool may_not = (c->algo->flags & FRD_ALGO_COMMUTATIVE) == 0;
+    const bool may_not = (c->algo->flags & FRD_ALGO_COMMUTATIVE) == 0 &&
+                         (c->ordered || (c->algo->flags & FRD_ALGO_SILO_ORDER) == 0);
     const adv_user *user = adv_user_at(may_not ? adv_below(rng, ADV_USERS) : ADV_USER_COMMUTATIVE);
 
     c->call.op = USER_OP;

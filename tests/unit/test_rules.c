@@ -227,24 +227,48 @@ END_TEST
 
 START_TEST(silos_have_their_own)
 {
-    static const int has[] = { FRD_COLL_ALLREDUCE, FRD_COLL_REDUCE,    FRD_COLL_BROADCAST,
-                               FRD_COLL_GATHER,    FRD_COLL_ALLGATHER, FRD_COLL_BARRIER };
-
-    for (size_t i = 0; i < sizeof has / sizeof has[0]; i++) {
-        frd_choice c = choice_of(has[i], 7, 1 << 20);
+    for (int coll = 0; coll < FRD_NCOLLS; coll++) {
+        frd_choice c = choice_of(coll, 7, 1 << 20);
 
         ck_assert_ptr_null(strstr(frd_rules_select(NULL, &c)->name, "silo"));
-        c.silos = true;
+        c.silos = 3;
         ck_assert_str_eq(frd_rules_select(NULL, &c)->name, "silo");
     }
     frd_choice c = choice_of(FRD_COLL_ALLREDUCE, 7, 1000);
-    c.silos = true;
+    c.silos = 3;
     ck_assert_str_eq(frd_rules_select(NULL, &c)->name, "silo_direct");
     c.commutative = false;
     ck_assert_str_eq(frd_rules_select(NULL, &c)->name, "recdbl");
+    c.ordered = true;
+    ck_assert_str_eq(frd_rules_select(NULL, &c)->name, "silo_direct");
+    c = choice_of(FRD_COLL_REDUCE, 7, 1 << 20);
+    c.silos = 3;
+    c.commutative = false;
+    c.ordered = true;
+    ck_assert_str_eq(frd_rules_select(NULL, &c)->name, "rabenseifner"); /* the long form mixes them */
     c = choice_of(FRD_COLL_ALLTOALL, 7, 1000);
-    c.silos = true;
+    c.silos = 3;
+    c.regular = false;
     ck_assert_str_eq(frd_rules_select(NULL, &c)->name, "linear");
+}
+END_TEST
+
+/* The more silos, the more bytes does the direct form send. */
+START_TEST(direct_among_few_silos)
+{
+    static const struct {
+        int silos;
+        size_t below;
+    } at[] = { { 2, 256 << 10 }, { 3, 256 << 10 }, { 4, 128 << 10 }, { 10, 32 << 10 }, { 66, 4 << 10 } };
+
+    for (size_t i = 0; i < sizeof at / sizeof at[0]; i++) {
+        frd_choice c = choice_of(FRD_COLL_BROADCAST, 100, at[i].below - 1);
+
+        c.silos = at[i].silos;
+        ck_assert_str_eq(frd_rules_select(NULL, &c)->name, "silo_direct");
+        c.bytes++;
+        ck_assert_str_eq(frd_rules_select(NULL, &c)->name, "silo");
+    }
 }
 END_TEST
 
@@ -262,10 +286,10 @@ START_TEST(lines_are_rules)
     frd_rules_line(rules, 2, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:0-:node");
     frd_rules_line(rules, 11, line, sizeof line);
-    ck_assert_str_eq(line, "allreduce:0-256k:silo_direct");
-    frd_rules_line(rules, 20, line, sizeof line);
+    ck_assert_str_eq(line, "allreduce:0-256k:silo_direct (S > 3 silos: /(S-2))");
+    frd_rules_line(rules, 25, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:0-16k:recdbl");
-    frd_rules_line(rules, 21, line, sizeof line);
+    frd_rules_line(rules, 26, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:64k-:ring (up to 16 ranks)");
     for (;; i++) {
         frd_rules_line(rules, i, line, sizeof line);
@@ -279,7 +303,7 @@ START_TEST(lines_are_rules)
     ck_assert_str_eq(line, "");
     frd_rules_line(NULL, 0, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:0-:node");
-    frd_rules_line(NULL, 18, line, sizeof line);
+    frd_rules_line(NULL, 23, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:0-16k:recdbl");
     frd_rules_destroy(rules);
 }
@@ -365,6 +389,7 @@ int main(void)
     tcase_add_test(tests, many_rules);
     tcase_add_test(tests, lines_are_rules);
     tcase_add_test(tests, silos_have_their_own);
+    tcase_add_test(tests, direct_among_few_silos);
     tcase_add_test(tests, a_wrong_algorithm_is_refused);
     tcase_add_test(tests, pairwise_receives_few_at_a_time);
     suite_add_tcase(suite, tests);
