@@ -41,8 +41,8 @@ struct frd_rules {
  * node) and 36 KiB for 4.5 us and 2 GB/s (TCP): hence 16 KiB. Chains need many more fragments (1 MiB) in
  * flight than ranks. Block sizes of the others are the paper's, in powers of two. Where shared memory can do all of
  * a call nothing else comes near. */
-/* The way that it saves, 20 ms, is 250 KB at 100 Mbit/s, and it sends S - 2 times more: to SILO_DIRECT means to so many
- * bytes among up to 3 silos, to their (S - 2)th part among more. */
+/* The way that it saves, 20 ms, is 250 KB at 100 Mbit/s, and it sends S - 2 times more: to SILO_DIRECT means
+ * to so many bytes among up to 3 silos, to their (S - 2)th part among more. */
 #define SILO_DIRECT (OPEN - 1)
 #define SILO_DIRECT_BYTES (256 * KIB)
 

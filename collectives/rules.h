@@ -18,7 +18,7 @@ typedef struct frd_choice {
     bool regular, commutative;
     int silos;    /* that ranks are in; 0: they are all in one */
     bool ordered; /* silos follow each other */
-    bool node;  /* all ranks are on one node and share memory there */
+    bool node;    /* all ranks are on one node and share memory there */
 } frd_choice;
 
 /* Selection rules: the built-in table, and the user's text before it. One rule: collective, byte range, at
