@@ -3,7 +3,9 @@
  * coming in.
  *
  * A chunk is copied twice at most: into its datagram, and out of it into the receive's buffer, or the stash
- * when the receive is not there yet, and then once more. */
+ * when the receive is not there yet, and then once more. Except for messages above the largest class, that
+ * are copied when they are sent (option eager), nothing is allocated unless more is in flight than ever
+ * before. */
 #include "wan/chunk.h"
 
 #include <string.h>
@@ -12,6 +14,10 @@
 
 enum {
     BUCKETS_FIRST = 64,
+    STASH_CLASS = 2,          /* of the blocks that long chunks are kept in */
+    RESERVE_DATAGRAMS = 1024, /* some 1.4 MB on its way */
+    RESERVE_BLOCKS = 256,     /* 400 kB that wait for their receives */
+    RESERVE_MESSAGES = 64,
     SPANS_MOST = 2048 /* holes in a message: a chunk that would make more is not taken */
 };
 
@@ -92,14 +98,20 @@ void frd_wan_memory_init(frd_wan_memory *memory)
     frd_pool_init(&memory->ins, sizeof(frd_wan_in));
     for (int i = 0; i < FRD_WAN_CLASSES; i++)
         frd_pool_init(&memory->bytes[i], class_bytes[i]);
-    memory->spare = NULL;
+}
+
+void frd_wan_memory_reserve(frd_wan_memory *memory)
+{
+    frd_pool_reserve(&memory->items, RESERVE_DATAGRAMS);
+    frd_pool_reserve(&memory->packets, RESERVE_DATAGRAMS);
+    frd_pool_reserve(&memory->outs, RESERVE_MESSAGES);
+    frd_pool_reserve(&memory->ins, RESERVE_MESSAGES);
+    for (int i = 0; i < FRD_WAN_CLASSES; i++)
+        frd_pool_reserve(&memory->bytes[i], i == STASH_CLASS ? RESERVE_BLOCKS : RESERVE_MESSAGES / 4);
 }
 
 void frd_wan_memory_free(frd_wan_memory *memory)
 {
-    for (frd_wan_in *in = memory->spare; in != NULL; in = (frd_wan_in *)in->entry.next)
-        frd_wan_spans_free(&in->spans);
-    memory->spare = NULL;
     frd_pool_free(&memory->items);
     frd_pool_free(&memory->packets);
     frd_pool_free(&memory->outs);
@@ -135,70 +147,106 @@ void frd_wan_bytes_put(frd_wan_memory *memory, void *block, size_t bytes)
         frd_free(block);
 }
 
-frd_wan_stash *frd_wan_stash_new(frd_wan_memory *memory, const void *data, uint32_t bytes, uint64_t offset)
+/* A long chunk is kept in several blocks: so blocks of one size do for datagrams of all sizes. */
+static frd_wan_stash *stash_new(frd_wan_memory *memory, const unsigned char *data, uint32_t bytes,
+                                uint64_t offset)
 {
-    size_t room;
-    frd_wan_stash *const stash = frd_wan_bytes_get(memory, sizeof(*stash) + bytes, &room);
+    frd_wan_stash *list = NULL;
 
-    if (stash == NULL)
-        return NULL;
-    stash->offset = offset;
-    stash->bytes = bytes;
-    stash->room = (uint32_t)room;
-    memcpy(stash->data, data, bytes);
-    return stash;
+    for (uint32_t at = 0; at < bytes;) {
+        const size_t part = frd_min_size(bytes - at, class_bytes[STASH_CLASS] - sizeof(frd_wan_stash));
+        size_t room;
+        frd_wan_stash *const stash = frd_wan_bytes_get(memory, sizeof(*stash) + part, &room);
+
+        if (stash == NULL) {
+            frd_wan_stash_free(memory, list);
+            return NULL;
+        }
+        stash->next = list;
+        stash->offset = offset + at;
+        stash->bytes = (uint32_t)part;
+        stash->room = (uint32_t)room;
+        memcpy(stash->data, data + at, part);
+        list = stash;
+        at += (uint32_t)part;
+    }
+    return list;
+}
+
+void frd_wan_stash_copy(const frd_wan_stash *stash, unsigned char *to, uint64_t len)
+{
+    for (; stash != NULL; stash = stash->next) {
+        if (stash->offset <= len && stash->bytes <= len - stash->offset)
+            memcpy(to + stash->offset, stash->data, stash->bytes);
+    }
 }
 
 void frd_wan_stash_free(frd_wan_memory *memory, frd_wan_stash *stash)
 {
-    frd_wan_bytes_put(memory, stash, stash->room);
+    for (frd_wan_stash *next; stash != NULL; stash = next) {
+        next = stash->next;
+        frd_wan_bytes_put(memory, stash, stash->room);
+    }
 }
 
 frd_wan_in *frd_wan_in_new(frd_wan_memory *memory)
 {
-    frd_wan_in *in = memory->spare;
-    frd_wan_spans spans = { .most = SPANS_MOST };
+    frd_wan_in *const in = frd_pool_get(&memory->ins);
 
-    if (in != NULL) {
-        memory->spare = (frd_wan_in *)in->entry.next;
-        spans = in->spans;
-        frd_wan_spans_clear(&spans);
-    } else {
-        in = frd_pool_get(&memory->ins);
-        if (in == NULL)
-            return NULL;
-    }
-    *in = (frd_wan_in){ .spans = spans };
+    if (in == NULL)
+        return NULL;
+    *in = (frd_wan_in){ .spans = { .at = in->few, .room = FRD_WAN_FEW_SPANS } };
     return in;
+}
+
+static void spans_put(frd_wan_memory *memory, frd_wan_in *in)
+{
+    if (in->spans.at != in->few)
+        frd_wan_bytes_put(memory, in->spans.at, in->spans.room * sizeof(frd_wan_span));
 }
 
 void frd_wan_in_free(frd_wan_memory *memory, frd_wan_in *in)
 {
-    for (frd_wan_stash *stash = in->stash, *next; stash != NULL; stash = next) {
-        next = stash->next;
-        frd_wan_stash_free(memory, stash);
-    }
-    in->stash = NULL;
-    in->entry.next = (frd_wan_entry *)memory->spare;
-    memory->spare = in;
+    frd_wan_stash_free(memory, in->stash);
+    spans_put(memory, in);
+    frd_pool_put(&memory->ins, in);
+}
+
+/* Room for one hole more, if that can be. */
+static void grow_spans(frd_wan_memory *memory, frd_wan_in *in)
+{
+    const size_t most = SPANS_MOST * sizeof(frd_wan_span), now = in->spans.room * sizeof(frd_wan_span);
+    size_t room;
+    frd_wan_span *more;
+
+    if (in->spans.count < in->spans.room || now >= most)
+        return;
+    more = frd_wan_bytes_get(memory, frd_min_size(2 * now, most), &room);
+    if (more == NULL)
+        return;
+    memcpy(more, in->spans.at, in->spans.count * sizeof(*more));
+    spans_put(memory, in);
+    in->spans.at = more;
+    in->spans.room = (uint32_t)(room / sizeof(*more));
 }
 
 int64_t frd_wan_in_take(frd_wan_memory *memory, frd_wan_in *in, uint64_t offset, const void *data,
                         uint32_t bytes)
 {
     int64_t fresh;
-    frd_wan_stash *stash;
+    frd_wan_stash *stash, *last;
 
     if (in->opened && (offset > in->len || bytes > in->len - offset))
         return FEDRDMA_ERR_INVALID;
     if (bytes == 0)
         return 0;
+    grow_spans(memory, in);
     if (in->state == FRD_WAN_IN_ACCEPTED) {
         fresh = frd_wan_spans_add(&in->spans, offset, offset + bytes);
         if (fresh > 0)
             memcpy(in->buf + offset, data, bytes);
     } else {
-        stash = frd_wan_stash_new(memory, data, bytes, offset);
+        stash = stash_new(memory, data, bytes, offset);
         if (stash == NULL)
             return FEDRDMA_ERR_NOMEM;
         fresh = frd_wan_spans_add(&in->spans, offset, offset + bytes);
@@ -206,22 +254,21 @@ int64_t frd_wan_in_take(frd_wan_memory *memory, frd_wan_in *in, uint64_t offset,
             frd_wan_stash_free(memory, stash);
             return fresh;
         }
-        stash->next = in->stash;
+        for (last = stash; last->next != NULL;)
+            last = last->next;
+        last->next = in->stash;
         in->stash = stash;
-        in->stash_bytes += stash->room;
+        in->stash_bytes += bytes + FRD_WAN_STASH_COST;
     }
     in->got += fresh > 0 ? (uint64_t)fresh : 0;
     return fresh;
 }
 
-void frd_wan_in_unstash(frd_wan_memory *memory, frd_wan_in *in, unsigned char *to)
+frd_wan_stash *frd_wan_in_unstash(frd_wan_in *in)
 {
-    for (frd_wan_stash *stash = in->stash, *next; stash != NULL; stash = next) {
-        next = stash->next;
-        if (to != NULL && stash->offset <= in->len && stash->bytes <= in->len - stash->offset)
-            memcpy(to + stash->offset, stash->data, stash->bytes);
-        frd_wan_stash_free(memory, stash);
-    }
+    frd_wan_stash *const stash = in->stash;
+
     in->stash = NULL;
     in->stash_bytes = 0;
+    return stash;
 }

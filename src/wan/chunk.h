@@ -63,7 +63,7 @@ struct frd_wan_out {
 };
 TAILQ_HEAD(frd_wan_outs, frd_wan_out);
 
-/* Bytes that came before their message was accepted. */
+/* Bytes that came before their message was accepted: a chunk, or a part of a long one. */
 typedef struct frd_wan_stash {
     struct frd_wan_stash *next;
     uint64_t offset;
@@ -78,6 +78,11 @@ enum frd_wan_in_state {
     FRD_WAN_IN_WITHDRAWN /* the sender took it back; the user does not know yet */
 };
 
+enum {
+    FRD_WAN_FEW_SPANS = 8,
+    FRD_WAN_STASH_COST = 128 /* what a chunk takes of the early window besides its bytes, at both ends */
+};
+
 struct frd_wan_in {
     frd_wan_entry entry;
     struct frd_wan_session *session;
@@ -86,8 +91,9 @@ struct frd_wan_in {
     frd_tag tag;
     uint64_t len, got;
     frd_wan_spans spans;
+    frd_wan_span few[FRD_WAN_FEW_SPANS]; /* their room until there are more */
     frd_wan_stash *stash;
-    uint64_t stash_bytes;
+    uint64_t stash_bytes; /* as the sender counts them, too */
     unsigned char *buf;
     void *user;
 };
@@ -103,22 +109,21 @@ void frd_wan_table_free(frd_wan_table *table); /* the entries are the caller's *
 
 enum { FRD_WAN_CLASSES = 7 };
 
-/* All that is in flight on a rank comes from here. */
+/* All that is in flight on a rank comes from here. Pools grow when more is in flight than ever before. */
 typedef struct frd_wan_memory {
     frd_pool items, packets, outs, ins;
     frd_pool bytes[FRD_WAN_CLASSES];
-    frd_wan_in *spare; /* ins whose interval arrays are kept */
 } frd_wan_memory;
 
 void frd_wan_memory_init(frd_wan_memory *memory);
+/* Takes what some hundred kilobytes in flight need, memory allowing: as long as there is no more, nothing is
+ * allocated. */
+void frd_wan_memory_reserve(frd_wan_memory *memory);
 void frd_wan_memory_free(frd_wan_memory *memory);
 /* Room for `bytes`, and how much it takes in *room; NULL: no memory. Above the largest class it is allocated.
  */
 void *frd_wan_bytes_get(frd_wan_memory *memory, size_t bytes, size_t *room);
 void frd_wan_bytes_put(frd_wan_memory *memory, void *block, size_t bytes);
-
-frd_wan_stash *frd_wan_stash_new(frd_wan_memory *memory, const void *data, uint32_t bytes, uint64_t offset);
-void frd_wan_stash_free(frd_wan_memory *memory, frd_wan_stash *stash);
 
 frd_wan_in *frd_wan_in_new(frd_wan_memory *memory);
 void frd_wan_in_free(frd_wan_memory *memory, frd_wan_in *in); /* with its stash */
@@ -127,7 +132,10 @@ void frd_wan_in_free(frd_wan_memory *memory, frd_wan_in *in); /* with its stash 
  * negative: no room (FEDRDMA_ERR_NOMEM), or they lie outside of the message (FEDRDMA_ERR_INVALID). */
 int64_t frd_wan_in_take(frd_wan_memory *memory, frd_wan_in *in, uint64_t offset, const void *data,
                         uint32_t bytes);
-/* Its buffer is there: moves the stash into it. */
-void frd_wan_in_unstash(frd_wan_memory *memory, frd_wan_in *in, unsigned char *to);
+/* Takes the stash out of it. */
+frd_wan_stash *frd_wan_in_unstash(frd_wan_in *in);
+/* Copies a stash into its message's buffer of `len` bytes; needs nothing else. */
+void frd_wan_stash_copy(const frd_wan_stash *stash, unsigned char *to, uint64_t len);
+void frd_wan_stash_free(frd_wan_memory *memory, frd_wan_stash *stash); /* NULL is fine */
 
 #endif

@@ -87,7 +87,6 @@ struct frd_wan_node {
 enum {
     FRD_WAN_OPEN_MAX = 1 << 15,      /* messages of one direction between their opening and their end */
     FRD_WAN_UNKNOWN_MAX = 1 << 12,   /* of them, how many the peer may not know yet */
-    FRD_WAN_STASH_COST = 128,        /* what a chunk in the stash takes besides its bytes */
     FRD_WAN_RELAYED_BYTES = 4 << 20, /* that wait to be forwarded */
     FRD_WAN_STRIPE = 64 * 1024,      /* of a flow before the next one has its turn */
     FRD_WAN_BELOW = 28               /* bytes of the headers below ours, IPv4 and UDP: they take time, too */

@@ -52,6 +52,8 @@ int frd_wan_node_peer(frd_wan_node *node, int rank, uint64_t epoch, const frd_wa
         return FEDRDMA_ERR_NOMEM;
     s->addrs = addrs < FRD_WAN_ADDRS ? addrs : FRD_WAN_ADDRS;
     memcpy(s->addr, addr, s->addrs * sizeof(*addr));
+    if (node->sessions == 0)
+        frd_wan_memory_reserve(&node->memory);
     node->session[rank] = s;
     node->list[node->sessions++] = s;
     return FEDRDMA_OK;

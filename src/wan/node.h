@@ -89,8 +89,8 @@ void frd_wan_node_bar(frd_wan_node *node, int rank);
 /* One more way to a rank: through these ranks, in order. Both ends may say so; one suffices.
  * FEDRDMA_ERR_INVALID: an unknown rank, or too many. */
 int frd_wan_node_route(frd_wan_node *node, int rank, const int *via, unsigned hops, uint64_t now_ns);
-/* The same for a way that is kept alive, and carries data only while no other is up: what goes through another silo
- * takes of that silo's line, and no more leaves our own. */
+/* The same for a way that is kept alive, and carries data only while no other is up: what goes through
+ * another silo takes of that silo's line, and no more leaves our own. */
 int frd_wan_node_spare(frd_wan_node *node, int rank, const int *via, unsigned hops, uint64_t now_ns);
 /* Knocks at a peer, so that the first message finds its route open. */
 void frd_wan_node_dial(frd_wan_node *node, int rank, uint64_t now_ns);
@@ -112,6 +112,18 @@ int frd_wan_send(frd_wan_node *node, int peer, uint64_t now_ns, const frd_wan_me
 void frd_wan_cancel_send(frd_wan_node *node, int peer, uint64_t now_ns, frd_wan_out *out);
 /* Takes an offer into `buf`. True: not whole yet, user.received tells; false: over, *rc says how. */
 bool frd_wan_accept(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in, void *buf, void *user, int *rc);
+
+/* The same in steps: what came of the message before is copied by frd_wan_accept_copy, beside other calls of
+ * this file, for it may be long. user.received may be called before; the buffer is whole behind both. */
+typedef struct frd_wan_receive {
+    void *buf, *user;
+    uint64_t len;
+    struct frd_wan_stash *early; /* NULL: nothing is to be copied */
+} frd_wan_receive;
+bool frd_wan_accept_begin(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in, frd_wan_receive *receive,
+                          int *rc);
+void frd_wan_accept_copy(const frd_wan_receive *receive);
+void frd_wan_accept_end(frd_wan_node *node, frd_wan_receive *receive);
 void frd_wan_refuse(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in);
 /* Takes a receive back: user.received will not be called for it. */
 void frd_wan_cancel_receive(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in);

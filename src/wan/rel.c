@@ -14,10 +14,9 @@
 #include "base/clock.h"
 
 enum {
-    GOT_RANGES = 256, /* remembered of what arrived; what is older counts as arrived */
-    GOT_KEPT = 192,   /* and so many are left when that is full */
-    OWED_MAX = 16,    /* datagrams that one acknowledgement may cover when they come fast */
-    OWED_FIRST = 64   /* of the first so many, every second is acknowledged: the sender starts by them */
+    GOT_KEPT = 192, /* ranges of what arrived that are left when there were too many */
+    OWED_MAX = 16,  /* datagrams that one acknowledgement may cover when they come fast */
+    OWED_FIRST = 64 /* of the first so many, every second is acknowledged: the sender starts by them */
 };
 
 #define ACK_DELAY_NS (FRD_NS_PER_MS)       /* and when they come slowly, it waits so long */
@@ -29,7 +28,7 @@ void frd_wan_rel_init(frd_wan_rel *rel, frd_pool *packets, const frd_wan_rel_use
 {
     *rel = (frd_wan_rel){ .user = *user, .packets = packets, .loss_ns = UINT64_MAX, .ack_ns = UINT64_MAX };
     TAILQ_INIT(&rel->sent);
-    rel->got.most = GOT_RANGES;
+    rel->got = (frd_wan_spans){ .at = rel->got_room, .room = FRD_WAN_GOT_RANGES };
 }
 
 static void take_out(frd_wan_rel *rel, frd_wan_packet *p)
@@ -52,7 +51,6 @@ void frd_wan_rel_free(frd_wan_rel *rel)
 
     while (rel->packets != NULL && (p = TAILQ_FIRST(&rel->sent)) != NULL)
         forget(rel, p);
-    frd_wan_spans_free(&rel->got);
 }
 
 /* ---- sending ---- */
@@ -232,7 +230,7 @@ void frd_wan_rel_received(frd_wan_rel *rel, uint64_t number, uint64_t now_ns, bo
 {
     const bool in_order = rel->got.count == 0 || number == rel->got.at[rel->got.count - 1].hi;
 
-    if (rel->got.count == GOT_RANGES) {
+    if (rel->got.count == FRD_WAN_GOT_RANGES) {
         frd_wan_spans_keep(&rel->got, GOT_KEPT);
         rel->got_floor = rel->got.at[0].lo;
     }

@@ -12,7 +12,10 @@
 #include "wan/span.h"
 #include "wan/wire.h"
 
-enum { FRD_WAN_ITEMS = 8 }; /* in a datagram */
+enum {
+    FRD_WAN_ITEMS = 8,       /* in a datagram */
+    FRD_WAN_GOT_RANGES = 256 /* remembered of what arrived; what is older counts as arrived */
+};
 
 struct frd_wan_item;
 
@@ -54,6 +57,7 @@ typedef struct frd_wan_rel {
     uint64_t last_ns;    /* when one was last sent, or there was an acknowledgement */
     /* receiving */
     frd_wan_spans got;
+    frd_wan_span got_room[FRD_WAN_GOT_RANGES];
     uint64_t got_floor; /* what is below counts as arrived */
     uint64_t got_largest, got_largest_ns, got_count;
     unsigned owed;   /* datagrams since our last acknowledgement */

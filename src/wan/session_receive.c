@@ -57,8 +57,7 @@ static void deliver_control(frd_wan_session *s, frd_wan_in *in)
 {
     unsigned char data[FRD_CONTROL_MAX];
 
-    s->stash_bytes -= in->stash_bytes;
-    frd_wan_in_unstash(&s->node->memory, in, data);
+    frd_wan_stash_copy(in->stash, data, in->len);
     s->node->user.control(s->node->user.arg, s->rank, &in->tag, data, (size_t)in->len);
     close_in(s, in);
 }
@@ -128,7 +127,7 @@ static int take_reset(frd_wan_session *s, uint32_t id)
     user = in->user;
     if (in->state == FRD_WAN_IN_OFFERED) {
         s->stash_bytes -= in->stash_bytes;
-        frd_wan_in_unstash(&s->node->memory, in, NULL);
+        frd_wan_stash_free(&s->node->memory, frd_wan_in_unstash(in));
         in->state = FRD_WAN_IN_WITHDRAWN;
     } else if (in->state == FRD_WAN_IN_NEW) {
         close_in(s, in);
@@ -184,21 +183,25 @@ int frd_wan_session_frames(frd_wan_route *route, uint64_t now_ns, const unsigned
 
 /* ---- what the user asks for ---- */
 
-bool frd_wan_accept(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in, void *buf, void *user, int *rc)
+bool frd_wan_accept_begin(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in, frd_wan_receive *receive,
+                          int *rc)
 {
     frd_wan_session *const s = in->session;
 
+    (void)node;
     s->used_ns = now_ns;
+    receive->early = NULL;
+    receive->len = in->len;
     if (in->state == FRD_WAN_IN_WITHDRAWN || (s->lost && !complete(in))) {
         *rc = in->state == FRD_WAN_IN_WITHDRAWN ? FEDRDMA_ERR_CANCELED : FEDRDMA_ERR_RANK_LOST;
         close_in(s, in);
         return false;
     }
     s->stash_bytes -= in->stash_bytes;
-    frd_wan_in_unstash(&node->memory, in, buf);
+    receive->early = frd_wan_in_unstash(in);
     in->state = FRD_WAN_IN_ACCEPTED;
-    in->buf = buf;
-    in->user = user;
+    in->buf = receive->buf;
+    in->user = receive->user;
     if (!s->lost)
         frd_wan_item_note(s, FRD_WAN_VERDICT, FRD_WAN_ACCEPT, in->entry.id);
     if (!complete(in))
@@ -206,6 +209,27 @@ bool frd_wan_accept(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in, void *b
     close_in(s, in);
     *rc = FEDRDMA_OK;
     return false;
+}
+
+void frd_wan_accept_copy(const frd_wan_receive *receive)
+{
+    frd_wan_stash_copy(receive->early, receive->buf, receive->len);
+}
+
+void frd_wan_accept_end(frd_wan_node *node, frd_wan_receive *receive)
+{
+    frd_wan_stash_free(&node->memory, receive->early);
+    receive->early = NULL;
+}
+
+bool frd_wan_accept(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in, void *buf, void *user, int *rc)
+{
+    frd_wan_receive receive = { .buf = buf, .user = user };
+    const bool more = frd_wan_accept_begin(node, now_ns, in, &receive, rc);
+
+    frd_wan_accept_copy(&receive);
+    frd_wan_accept_end(node, &receive);
+    return more;
 }
 
 void frd_wan_refuse(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in)

@@ -5,11 +5,7 @@
 
 #include <string.h>
 
-#include "base/mem.h"
-#include "base/num.h"
 #include "fedrdma.h"
-
-enum { SPANS_FIRST = 32 };
 
 /* The first interval that ends at or behind x: the first one that [x, ...) touches or precedes. */
 static uint32_t find(const frd_wan_spans *s, uint64_t x)
@@ -29,25 +25,6 @@ static uint32_t find(const frd_wan_spans *s, uint64_t x)
     return low;
 }
 
-static bool make_room(frd_wan_spans *s)
-{
-    frd_wan_span *more;
-    uint32_t room;
-
-    if (s->count < s->room)
-        return true;
-    if (s->count >= s->most)
-        return false;
-    room = s->room == 0 ? SPANS_FIRST : 2 * s->room;
-    room = room > s->most ? s->most : room;
-    more = frd_realloc(s->at, room * sizeof(*more));
-    if (more == NULL)
-        return false;
-    s->at = more;
-    s->room = room;
-    return true;
-}
-
 int64_t frd_wan_spans_add(frd_wan_spans *s, uint64_t lo, uint64_t hi)
 {
     const uint32_t first = find(s, lo);
@@ -55,7 +32,7 @@ int64_t frd_wan_spans_add(frd_wan_spans *s, uint64_t lo, uint64_t hi)
     uint64_t old = 0;
 
     if (first == s->count || s->at[first].lo > hi) {
-        if (!make_room(s))
+        if (s->count >= s->room)
             return FEDRDMA_ERR_NOMEM;
         memmove(s->at + first + 1, s->at + first, (s->count - first) * sizeof(*s->at));
         s->at[first] = (frd_wan_span){ lo, hi };
@@ -90,16 +67,4 @@ void frd_wan_spans_keep(frd_wan_spans *s, uint32_t count)
         return;
     memmove(s->at, s->at + (s->count - count), count * sizeof(*s->at));
     s->count = count;
-}
-
-void frd_wan_spans_clear(frd_wan_spans *s)
-{
-    s->count = 0;
-}
-
-void frd_wan_spans_free(frd_wan_spans *s)
-{
-    frd_free(s->at);
-    s->at = NULL;
-    s->count = s->room = 0;
 }

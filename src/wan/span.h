@@ -13,20 +13,17 @@ typedef struct frd_wan_span {
     uint64_t lo, hi; /* lo included, hi not */
 } frd_wan_span;
 
-/* All zero is valid, empty, and has no room: set `most` first. */
+/* In the room that its owner gives it. All zero is valid, empty, and has none. */
 typedef struct frd_wan_spans {
     frd_wan_span *at; /* ascending, apart from each other */
     uint32_t count, room;
-    uint32_t most; /* intervals that it may hold */
 } frd_wan_spans;
 
-/* Adds [lo, hi), lo < hi. Returns how many of it are new, or FEDRDMA_ERR_NOMEM: it is unchanged, an interval
- * more would be too many (or there is no memory). */
+/* Adds [lo, hi), lo < hi. Returns how many of it are new, or FEDRDMA_ERR_NOMEM: it is unchanged, there is no
+ * room for an interval more. */
 int64_t frd_wan_spans_add(frd_wan_spans *spans, uint64_t lo, uint64_t hi);
 bool frd_wan_spans_has(const frd_wan_spans *spans, uint64_t x);
 /* Forgets the lowest intervals until `count` are left. */
 void frd_wan_spans_keep(frd_wan_spans *spans, uint32_t count);
-void frd_wan_spans_clear(frd_wan_spans *spans); /* keeps its memory */
-void frd_wan_spans_free(frd_wan_spans *spans);
 
 #endif

@@ -63,14 +63,21 @@ static void wan_send(frd_net *net, frd_msg *msg)
 static void wan_accept(frd_net *net, frd_msg *msg, const frd_offer *offer)
 {
     frd_wan *const w = (frd_wan *)net;
+    frd_wan_receive receive = { .buf = msg->buf, .user = msg };
     int rc = FEDRDMA_OK;
     bool more;
 
     msg->word[FRD_WAN_SENDING] = msg->word[FRD_WAN_ENDED] = 0;
     msg->handle = offer->handle;
     pthread_mutex_lock(&w->lock);
-    more = frd_wan_accept(w->node, frd_now_ns(), offer->handle, msg->buf, msg, &rc);
+    more = frd_wan_accept_begin(w->node, frd_now_ns(), offer->handle, &receive, &rc);
     unlock_and_wake(w);
+    if (receive.early != NULL) { /* its end, should it come meanwhile, waits in the list of events */
+        frd_wan_accept_copy(&receive);
+        pthread_mutex_lock(&w->lock);
+        frd_wan_accept_end(w->node, &receive);
+        pthread_mutex_unlock(&w->lock);
+    }
     if (!more)
         msg->done(msg, rc);
 }
