@@ -154,8 +154,10 @@ int fedrdma_progress(fedrdma_context *context);
 
 /* Memory that the ranks of a node can reach directly and that is registered with the network once:
  * collectives on it copy least. Zeroed, aligned to the page. Local; not collective. Each block takes a file
- * descriptor; more than 256 of a rank, or where there are none left, are ordinary memory. Free with
- * fedrdma_free or leave it to fedrdma_finalize. FEDRDMA_ERR_NOMEM: too much. */
+ * descriptor; more than 256 of a rank, or where there are none left, are ordinary memory. From 2 MiB on it
+ * asks for huge pages, which copies: the call may block for as long as the option alloc_huge says (1s), and
+ * the memory is resident then, touched or not; 0s: neither. Free with fedrdma_free or leave it to
+ * fedrdma_finalize. FEDRDMA_ERR_NOMEM: too much. */
 int fedrdma_alloc(fedrdma_context *context, size_t bytes, void **memory);
 
 /* Frees what fedrdma_alloc returned; NULL is fine. No active request may use it.

@@ -27,7 +27,8 @@
       "path of the topology file, the same on all ranks; see fedrdma-topology(5); empty: none") \
     X(TEXT, node, "", "name of this rank's node; empty: the host's own identity") \
     X(TEXT, transports, "shm,ucx", \
-      "transports that may be used, best first: shm, wan (between silos, young), ucx, loop (ranks in one process)") \
+      "transports that may be used, best first: shm, wan (between silos, young), ucx, loop (ranks in one " \
+      "process)") \
     X(TEXT, algo, "", "algorithms by size, e.g. allreduce:0-4k:recdbl,4k-:ring;broadcast:0-:binomial") \
     X(TEXT, log, "", "lines on standard error up to: error, warn, info, debug") \
     X(TEXT, threads, "single", "single, or multiple: any thread may call at any time") \
@@ -48,19 +49,28 @@
       "network interface or address where other nodes meet this rank; empty: by subnet") \
     X(TEXT, ucx_large, "auto", "large messages over UCX: auto, rendezvous (UCX's) or pieces (best on TCP)") \
     X(SIZE, shm_ring, "64k", "bytes of the message ring between two ranks of a node") \
+    X(TIME, alloc_huge, "1s", \
+      "how long fedrdma_alloc may take to get huge pages, which makes its memory resident; 0s: none") \
     X(BOOL, shm_direct, "1", "read large messages straight from the sender (process_vm_readv) if allowed") \
     X(INT, gateways, "0", \
-      "ranks of each silo through which its data goes to others, side by side; 0: as the topology file says, or 1") \
+      "ranks of each silo through which its data goes to others, side by side; 0: as the topology file " \
+      "says, or 1") \
     X(SIZE, node_ring, "0", \
       "bytes of the ring in which a rank passes collectives' data to its node; 0: twice the core's cache") \
-    X(TEXT, wan_address, "", "address or interface where other silos reach this rank over UDP; empty: all of them") \
-    X(TEXT, wan_port, "0", "UDP port for other silos, or the first and last of several: 47000-47099; 0: any") \
-    X(TIME, wan_heartbeat, "500ms", "a route between silos that is in use gives a sign of life at least so often") \
-    X(TIME, wan_lost, "180s", "a rank of another silo that no route reaches is lost after so long; 0s: never") \
-    X(SIZE, wan_early, "16m", "bytes taken from a rank of another silo before their receives; above rate x RTT") \
+    X(TEXT, wan_address, "", \
+      "address or interface where other silos reach this rank over UDP; empty: all of them") \
+    X(TEXT, wan_port, "0", \
+      "UDP port for other silos, or the first and last of several: 47000-47099; 0: any") \
+    X(TIME, wan_heartbeat, "500ms", \
+      "a route between silos that is in use gives a sign of life at least so often") \
+    X(TIME, wan_lost, "180s", \
+      "a rank of another silo that no route reaches is lost after so long; 0s: never") \
+    X(SIZE, wan_early, "16m", \
+      "bytes taken from a rank of another silo before their receives; above rate x RTT") \
     X(SIZE, wan_start, "256k", "bytes sent in the first round trip of a route between silos") \
     X(SIZE, wan_inflight, "64m", "bytes on their way on a route between silos, at most") \
-    X(SIZE, wan_rate, "0", "bytes per second that this rank may send to other silos; 0: what the paths carry") \
+    X(SIZE, wan_rate, "0", \
+      "bytes per second that this rank may send to other silos; 0: what the paths carry") \
     X(SIZE, wan_datagram, "1400", "bytes of a UDP datagram that every path is taken to carry, 1200 or more") \
     X(SIZE, wan_datagram_max, "8972", "larger ones, up to this, are tried where the interfaces allow them") \
     X(INT, loop_seed, "0", "loop transport: seed of its random delivery order; 0: in order")

@@ -25,7 +25,7 @@ static int free_place(const frd_shm_heap *heap)
 }
 
 /* Maps a memfd of `bytes` bytes, sealed against shrinking, which would raise SIGBUS in whoever reads it. */
-static char *new_block(size_t bytes, int *fd)
+static char *new_block(size_t bytes, uint64_t huge_ns, int *fd)
 {
     const long pages = sysconf(_SC_PHYS_PAGES);
     void *at = NULL;
@@ -39,7 +39,7 @@ static char *new_block(size_t bytes, int *fd)
         fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
         at = frd_shm_pages_map(*fd, bytes);
     if (at != NULL)
-        frd_shm_pages_want(at, bytes);
+        frd_shm_pages_want(at, bytes, huge_ns);
     else if (*fd >= 0)
         close(*fd);
     return at;
@@ -54,7 +54,7 @@ void *frd_shm_heap_new(frd_shm *shm, size_t bytes)
 
     if (place < 0)
         return NULL;
-    char *const start = new_block(whole, &fd);
+    char *const start = new_block(whole, shm->env->conf->alloc_huge, &fd);
     if (start == NULL)
         return NULL;
     const uint64_t name = ++heap->uses * FRD_SHM_BLOCKS + (uint64_t)place;

@@ -2,6 +2,7 @@
  * shm_pages.c - huge pages for memfds. */
 #include "net/shm_pages.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <sys/mman.h>
 
@@ -11,8 +12,9 @@
 #define MADV_COLLAPSE 25 /* Linux 6.1; older ones answer EINVAL */
 #endif
 
-/* The kernel copies each page's old content: 5 ms for 2 MiB here. What it can't do in this time stays small. */
-#define COLLAPSE_MOST_NS FRD_NS_PER_S
+/* A page that the kernel can't get now, as somebody has it, leaves the next ones possible; so many in a row
+ * mean that it can't get any. */
+enum { FAILURES_MOST = 8 };
 
 void *frd_shm_pages_map(int fd, size_t bytes)
 {
@@ -37,17 +39,21 @@ void *frd_shm_pages_map(int fd, size_t bytes)
     return at;
 }
 
-void frd_shm_pages_want(void *at, size_t bytes)
+/* The kernel copies each page's old content: 5 ms for 2 MiB here. */
+void frd_shm_pages_want(void *at, size_t bytes, uint64_t most_ns)
 {
     const uint64_t start_ns = frd_now_ns();
     char *const first = at;
+    int failures = 0;
 
-    for (size_t off = 0; off + FRD_SHM_HUGE <= bytes && frd_now_ns() - start_ns < COLLAPSE_MOST_NS;
+    for (size_t off = 0; off + FRD_SHM_HUGE <= bytes && frd_now_ns() - start_ns < most_ns;
          off += FRD_SHM_HUGE) {
         volatile char *const touch = first + off;
 
         *touch = *touch; /* a huge page where shmem_enabled allows it, and then the next line costs nothing */
-        if (madvise(first + off, FRD_SHM_HUGE, MADV_COLLAPSE) != 0)
+        failures = madvise(first + off, FRD_SHM_HUGE, MADV_COLLAPSE) == 0 ? 0 : failures + 1;
+        if (failures == FAILURES_MOST ||
+            (failures > 0 && errno == EINVAL)) /* EINVAL: this kernel can't do it at all */
             return;
     }
 }

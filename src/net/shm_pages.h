@@ -9,6 +9,7 @@
 #define FRD_NET_SHM_PAGES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define FRD_SHM_HUGE ((size_t)2 << 20)
 
@@ -17,8 +18,8 @@
  * NULL: errno says why. Ends with munmap. */
 void *frd_shm_pages_map(int fd, size_t bytes);
 
-/* Touches the memory (at a mapping's start) and asks for huge pages, so far as the kernel has them; small pages are as
- * right. */
-void frd_shm_pages_want(void *at, size_t bytes);
+/* Touches the memory (at a mapping's start) and asks for huge pages, so far as the kernel has them and
+ * `most_ns` is enough (0: does nothing); small pages are as right. */
+void frd_shm_pages_want(void *at, size_t bytes, uint64_t most_ns);
 
 #endif

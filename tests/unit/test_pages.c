@@ -36,11 +36,31 @@ START_TEST(test_whole_and_shared)
         ck_assert_uint_eq((uintptr_t)one % FRD_SHM_HUGE, 0);
     for (size_t at = 0; at < bytes; at += PAGE)
         one[at] = (char)(at / PAGE);
-    frd_shm_pages_want(one, bytes);
+    frd_shm_pages_want(one, bytes, 1000000000);
     for (size_t at = 0; at < bytes; at += PAGE)
         ck_assert_int_eq(two[at], (char)(at / PAGE));
     ck_assert_int_eq(munmap(one, bytes), 0);
     ck_assert_int_eq(munmap(two, bytes), 0);
+    close(fd);
+}
+END_TEST
+
+/* Without time for it nothing is touched, so nothing is resident. */
+START_TEST(test_none_wanted)
+{
+    const size_t bytes = 3 * FRD_SHM_HUGE;
+    const int fd = new_file(bytes);
+    char *const at = frd_shm_pages_map(fd, bytes);
+    unsigned char in[3 * FRD_SHM_HUGE / PAGE];
+    size_t resident = 0;
+
+    ck_assert_ptr_nonnull(at);
+    frd_shm_pages_want(at, bytes, 0);
+    ck_assert_int_eq(mincore(at, bytes, in), 0);
+    for (size_t i = 0; i < sizeof in; i++)
+        resident += in[i] & 1;
+    ck_assert_uint_eq(resident, 0);
+    ck_assert_int_eq(munmap(at, bytes), 0);
     close(fd);
 }
 END_TEST
@@ -99,6 +119,7 @@ int main(void)
     tcase_add_loop_test(tcase, test_whole_and_shared, 0, NSIZES);
     tcase_add_loop_test(tcase, test_nothing_left, 0, NSIZES);
     tcase_add_test(tcase, test_refused);
+    tcase_add_test(tcase, test_none_wanted);
     suite_add_tcase(suite, tcase);
     SRunner *const runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
