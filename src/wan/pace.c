@@ -42,6 +42,8 @@
 #define STILL 0.9     /* of the queue before is still there */
 
 #define START_RATE 1.25
+#define START_FAST 4. /* times the first window: until then it grows twice as fast, and spares a round trip \
+                       */
 #define CRUISE_RATE 1.15 /* of window by round trip: what was late catches up, and the window rules */
 #define DOWN_EVERY_NS (750 * FRD_NS_PER_MS)
 #define DOWN_LEAST_NS (50 * FRD_NS_PER_MS) /* for others, whose rounds may be longer than ours, to see it */
@@ -293,6 +295,8 @@ static void cruise_round(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns
     pace->window *= 1 + step(pace, round, target);
     if (pace->window < CAP_LEAST)
         pace->window = CAP_LEAST;
+    if (pace->window > (double)pace->inflight_max)
+        pace->window = (double)pace->inflight_max;
 }
 
 /* Less was on its way, and the queue, long as it is, has not become shorter: it is none of ours, and the path
@@ -413,7 +417,7 @@ void frd_wan_pace_ack(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns, u
     if (round != NULL)
         on_round(pace, path, now_ns, round);
     if (pace->mode == FRD_WAN_PACE_START && used) {
-        pace->window += (double)acked_bytes;
+        pace->window += (pace->window < START_FAST * (double)pace->start_bytes ? 2 : 1) * (double)acked_bytes;
         if (pace->window > (double)pace->inflight_max)
             pace->window = (double)pace->inflight_max;
         if (queue_shows(path))

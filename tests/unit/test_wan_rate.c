@@ -30,13 +30,13 @@ static const struct {
     uint64_t rate[2], rtt_ns[2], out_ns;
     double first, second, again;
 } change[] = {
-    { "a longer way", { 50 * MBIT, 50 * MBIT }, { 40 * MS, 120 * MS }, 0, 0.4, 0.85, 0.5 },
+    { "a longer way", { 50 * MBIT, 50 * MBIT }, { 40 * MS, 120 * MS }, 0, 0.4, 0.8, 2 },
     { "a shorter way", { 50 * MBIT, 50 * MBIT }, { 120 * MS, 40 * MS }, 0, 0.6, 0.9, 1 },
     { "a tenth of the rate", { 100 * MBIT, 10 * MBIT }, { 40 * MS, 40 * MS }, 0, 0.6, 0.85, 2 },
     { "ten times the rate", { 10 * MBIT, 100 * MBIT }, { 40 * MS, 40 * MS }, 0, 0.4, 0.9, 0.2 },
     { "an outage", { 100 * MBIT, 100 * MBIT }, { 40 * MS, 40 * MS }, 3 * S, 0.7, 0.9, 1 },
     { "an outage, then a tenth", { 100 * MBIT, 10 * MBIT }, { 40 * MS, 40 * MS }, 3 * S, 0.4, 0.8, 2 },
-    { "an outage, then a longer way", { 50 * MBIT, 50 * MBIT }, { 40 * MS, 100 * MS }, 3 * S, 0.2, 0.85, 1 },
+    { "an outage, then a longer way", { 50 * MBIT, 50 * MBIT }, { 40 * MS, 100 * MS }, 3 * S, 0.2, 0.75, 3 },
 };
 
 START_TEST(test_change)
