@@ -36,6 +36,7 @@ int frd_fabric_open(const frd_fabric_params *params, frd_story *story, frd_fabri
     if (f == NULL)
         return frd_fail(story, rc, "fabric");
     f->params = *params;
+    f->wait.cores_fd = -1;
     f->carrier = frd_calloc((size_t)params->size, sizeof(*f->carrier));
     f->lost = frd_calloc((size_t)params->size, sizeof(*f->lost));
     if (f->carrier == NULL || f->lost == NULL) {
@@ -75,6 +76,7 @@ void frd_fabric_close(frd_fabric *fabric)
         frd_match_clear(fabric->match);
     for (size_t i = 0; i < fabric->nets; i++)
         fabric->net[i]->ops->close(fabric->net[i]);
+    frd_wait_close(&fabric->wait);
     frd_match_destroy(fabric->match);
     frd_free(fabric->carrier);
     frd_free(fabric->lost);

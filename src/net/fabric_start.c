@@ -380,7 +380,10 @@ static void choose_waiting(frd_fabric *f)
                           .yield_ns = f->params.conf->yield,
                           .net = f->net,
                           .nets = f->nets,
-                          .stat = f->params.stat };
+                          .stat = f->params.stat,
+                          .cores_fd = -1 };
+    if (f->params.conf->keep_awake && here > 1 && !f->crowded)
+        frd_wait_open(&f->wait);
 }
 
 int frd_fabric_start(frd_fabric *fabric, frd_story *story)

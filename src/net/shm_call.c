@@ -235,27 +235,39 @@ void frd_team_give_mapped(frd_team *team, frd_team_call *c)
     c->given = c->rounds;
 }
 
-/* Where another member's buffers are here. One that left the call may have freed them since. */
-static int locate(frd_team *team, frd_team_call *c, int member, frd_story *story)
+/* Maps another member's buffers. One that left the call may have freed them since. */
+static int map_buffers(frd_team *team, frd_team_call *c, int member, const frd_team_place *place, frd_story *story)
 {
-    const frd_team_post *const post = &team->part[member]->give[c->base % FRD_TEAM_ROUNDS];
     const int world = team->world[member];
     frd_story why = { .log = NULL };
-    frd_team_place place;
     char *at;
 
-    memcpy(&place, post->data, sizeof(place));
-    int rc = frd_shm_heap_map(team->shm, world, place.send_block, place.send_off, &at, &why);
+    int rc = frd_shm_heap_map(team->shm, world, place->send_block, place->send_off, &at, &why);
     if (rc == FEDRDMA_OK && c->results)
-        rc = frd_shm_heap_map(team->shm, world, place.recv_block, place.recv_off, &team->recv_of[member], &why);
+        rc = frd_shm_heap_map(team->shm, world, place->recv_block, place->recv_off, &team->recv_of[member], &why);
     if (rc == FEDRDMA_OK) {
-        team->located = true;
         team->send_of[member] = at;
     } else if (atomic_load_explicit(&team->part[member]->left, memory_order_acquire) > c->base) {
         c->spoiled = true;
         return FEDRDMA_OK;
     }
     return rc == FEDRDMA_OK ? rc : frd_fail(story, rc, "%s", why.text);
+}
+
+/* Where another member's buffers are here. */
+static int locate(frd_team *team, frd_team_call *c, int member, frd_story *story)
+{
+    const frd_team_post *const post = &team->part[member]->give[c->base % FRD_TEAM_ROUNDS];
+    const int world = team->world[member];
+    frd_team_place place;
+
+    memcpy(&place, post->data, sizeof(place));
+    team->located = true;
+    team->send_of[member] = frd_shm_heap_at(team->shm, world, place.send_block, place.send_off);
+    team->recv_of[member] = frd_shm_heap_at(team->shm, world, place.recv_block, place.recv_off);
+    if (team->send_of[member] != NULL && (team->recv_of[member] != NULL || !c->results))
+        return FEDRDMA_OK;
+    return map_buffers(team, c, member, &place, story);
 }
 
 int frd_team_look_at_posts(frd_team *team, frd_team_call *c, frd_story *story)

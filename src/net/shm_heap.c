@@ -162,6 +162,15 @@ static const char *open_block(const frd_shm_peer *peer, const frd_shm_block *sho
     return why;
 }
 
+char *frd_shm_heap_at(const frd_shm *shm, int rank, uint64_t name, uint64_t off)
+{
+    const frd_shm_mapping *const mapping = shm->by_rank[rank]->mapping;
+    const size_t place = name % FRD_SHM_BLOCKS;
+
+    return mapping != NULL && mapping[place].name == name && off < mapping[place].bytes ? mapping[place].start + off
+                                                                                        : NULL;
+}
+
 int frd_shm_heap_map(frd_shm *shm, int rank, uint64_t name, uint64_t off, char **at, frd_story *story)
 {
     frd_shm_peer *const peer = shm->by_rank[rank];

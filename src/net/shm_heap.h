@@ -51,7 +51,10 @@ void frd_shm_heap_close(struct frd_shm *shm);
 /* The block of ours that holds `bytes` bytes at `start`, and how far into it. */
 bool frd_shm_heap_find(const frd_shm_heap *heap, const char *start, size_t bytes, uint64_t *name, uint64_t *off);
 
-/* Where byte `off` of a peer's block is here; maps it if need be. SYSTEM: it can't be mapped. */
+/* Where byte `off` of a peer's block is here; NULL: it is not mapped yet. */
+char *frd_shm_heap_at(const struct frd_shm *shm, int peer, uint64_t name, uint64_t off);
+
+/* The same; maps it if need be. SYSTEM: it can't be mapped. */
 int frd_shm_heap_map(struct frd_shm *shm, int peer, uint64_t name, uint64_t off, char **at, frd_story *story);
 
 #endif
