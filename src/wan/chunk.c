@@ -3,29 +3,30 @@
  * coming in.
  *
  * A chunk is copied twice at most: into its datagram, and out of it into the receive's buffer, or the stash
- * when the receive is not there yet, and then once more. Except for messages above the largest class, that
- * are copied when they are sent (option eager), nothing is allocated unless more is in flight than ever
- * before. */
+ * when the receive is not there yet, and then once more. */
 #include "wan/chunk.h"
 
 #include <string.h>
 
 #include "base/num.h"
+#include "wan/node.h"
+#include "wan/rel.h"
 
 enum {
     BUCKETS_FIRST = 64,
-    STASH_CLASS = 2,          /* of the blocks that long chunks are kept in */
-    RESERVE_DATAGRAMS = 1024, /* some 1.4 MB on its way */
-    RESERVE_BLOCKS = 256,     /* 400 kB that wait for their receives */
-    RESERVE_MESSAGES = 64,
-    SPANS_MOST = 2048 /* holes in a message: a chunk that would make more is not taken */
+    RESERVE_BYTES = 1 << 20, /* in flight, see chunk.h */
+    RESERVE_MESSAGE = 4096,  /* of a message on the mean */
+    RESERVE_TIMES = 2        /* what was taken for lost and sent again is remembered, too */
 };
 
-/* Each less than twice the one before it, where chunks are: session_receive.c counts blocks, the sender
- * bytes. */
+/* A chunk of n bytes takes no more than twice n + FRD_WAN_STASH_COST, which is what both ends count. */
 static const size_t class_bytes[FRD_WAN_CLASSES] = {
-    160, 640, 1536 + 64, 2400, 3600, 5600, FRD_WAN_DATAGRAM_MAX + 64
+    160, 480, 1088, 1536 + 64, 3400, 6400, FRD_WAN_DATAGRAM_MAX + 64
 };
+
+/* Intervals of a message that has more than FRD_WAN_SPANS_FEW; a chunk that would make even more holes is not
+ * taken. */
+static const uint32_t spans_room[FRD_WAN_SPANS] = { 256, 2048 };
 
 /* ---- table ---- */
 
@@ -93,21 +94,15 @@ void frd_wan_table_free(frd_wan_table *table)
 
 void frd_wan_memory_init(frd_wan_memory *memory)
 {
+    *memory = (frd_wan_memory){ .large = { NULL } };
     frd_pool_init(&memory->items, sizeof(frd_wan_item));
+    frd_pool_init(&memory->packets, sizeof(frd_wan_packet));
     frd_pool_init(&memory->outs, sizeof(frd_wan_out));
     frd_pool_init(&memory->ins, sizeof(frd_wan_in));
     for (int i = 0; i < FRD_WAN_CLASSES; i++)
         frd_pool_init(&memory->bytes[i], class_bytes[i]);
-}
-
-void frd_wan_memory_reserve(frd_wan_memory *memory)
-{
-    frd_pool_reserve(&memory->items, RESERVE_DATAGRAMS);
-    frd_pool_reserve(&memory->packets, RESERVE_DATAGRAMS);
-    frd_pool_reserve(&memory->outs, RESERVE_MESSAGES);
-    frd_pool_reserve(&memory->ins, RESERVE_MESSAGES);
-    for (int i = 0; i < FRD_WAN_CLASSES; i++)
-        frd_pool_reserve(&memory->bytes[i], i == STASH_CLASS ? RESERVE_BLOCKS : RESERVE_MESSAGES / 4);
+    for (int i = 0; i < FRD_WAN_SPANS; i++)
+        frd_pool_init(&memory->spans[i], spans_room[i] * sizeof(frd_wan_span));
 }
 
 void frd_wan_memory_free(frd_wan_memory *memory)
@@ -118,6 +113,15 @@ void frd_wan_memory_free(frd_wan_memory *memory)
     frd_pool_free(&memory->ins);
     for (int i = 0; i < FRD_WAN_CLASSES; i++)
         frd_pool_free(&memory->bytes[i]);
+    for (int i = 0; i < FRD_WAN_SPANS; i++)
+        frd_pool_free(&memory->spans[i]);
+    for (int i = 0; i < FRD_WAN_LARGE; i++) {
+        for (void *block = memory->large[i], *next; block != NULL; block = next) {
+            memcpy(&next, block, sizeof(next));
+            frd_free(block);
+        }
+        memory->large[i] = NULL;
+    }
 }
 
 static int class_of(size_t bytes)
@@ -129,12 +133,64 @@ static int class_of(size_t bytes)
     return i;
 }
 
+void frd_wan_memory_reserve(frd_wan_memory *memory, uint64_t early_bytes, uint32_t datagram_bytes,
+                            uint32_t datagram_most)
+{
+    const size_t bytes = frd_min_size(early_bytes, RESERVE_BYTES), messages = bytes / RESERVE_MESSAGE,
+                 chunks = bytes / datagram_bytes + messages;
+
+    if (memory->items.grown > 0)
+        return;
+    frd_pool_reserve(&memory->items, RESERVE_TIMES * chunks);
+    frd_pool_reserve(&memory->packets, RESERVE_TIMES * chunks);
+    frd_pool_reserve(&memory->outs, messages);
+    frd_pool_reserve(&memory->ins, messages);
+    frd_pool_reserve(&memory->spans[0], 1);
+    for (int i = 0; i <= class_of(datagram_most); i++) /* a message's end may be of any size */
+        frd_pool_reserve(&memory->bytes[i], messages / 4);
+    frd_pool_reserve(&memory->bytes[class_of(datagram_bytes)], bytes / datagram_bytes);
+    frd_pool_reserve(&memory->bytes[class_of(datagram_most)], bytes / datagram_most);
+}
+
+/* Which list of large blocks; FRD_WAN_LARGE: none is that large. */
+static int large_of(size_t bytes)
+{
+    int i = 0;
+
+    while (i < FRD_WAN_LARGE && bytes > class_bytes[FRD_WAN_CLASSES - 1] << (i + 1))
+        i++;
+    return i;
+}
+
+static void *large_get(frd_wan_memory *memory, size_t bytes)
+{
+    const int i = large_of(bytes);
+    void *const block = i < FRD_WAN_LARGE ? memory->large[i] : NULL;
+
+    if (block == NULL)
+        return frd_alloc_aligned(64, i < FRD_WAN_LARGE ? class_bytes[FRD_WAN_CLASSES - 1] << (i + 1) : bytes);
+    memcpy(&memory->large[i], block, sizeof(memory->large[i]));
+    return block;
+}
+
+static void large_put(frd_wan_memory *memory, void *block, size_t bytes)
+{
+    const int i = large_of(bytes);
+
+    if (i == FRD_WAN_LARGE) {
+        frd_free(block);
+        return;
+    }
+    memcpy(block, &memory->large[i], sizeof(memory->large[i]));
+    memory->large[i] = block;
+}
+
 void *frd_wan_bytes_get(frd_wan_memory *memory, size_t bytes, size_t *room)
 {
     const int i = class_of(bytes);
 
     *room = i < FRD_WAN_CLASSES ? class_bytes[i] : bytes;
-    return i < FRD_WAN_CLASSES ? frd_pool_get(&memory->bytes[i]) : frd_alloc_aligned(64, bytes);
+    return i < FRD_WAN_CLASSES ? frd_pool_get(&memory->bytes[i]) : large_get(memory, bytes);
 }
 
 void frd_wan_bytes_put(frd_wan_memory *memory, void *block, size_t bytes)
@@ -144,49 +200,26 @@ void frd_wan_bytes_put(frd_wan_memory *memory, void *block, size_t bytes)
     if (i < FRD_WAN_CLASSES)
         frd_pool_put(&memory->bytes[i], block);
     else
-        frd_free(block);
+        large_put(memory, block, bytes);
 }
 
-/* A long chunk is kept in several blocks: so blocks of one size do for datagrams of all sizes. */
-static frd_wan_stash *stash_new(frd_wan_memory *memory, const unsigned char *data, uint32_t bytes,
-                                uint64_t offset)
+frd_wan_stash *frd_wan_stash_new(frd_wan_memory *memory, const void *data, uint32_t bytes, uint64_t offset)
 {
-    frd_wan_stash *list = NULL;
+    size_t room;
+    frd_wan_stash *const stash = frd_wan_bytes_get(memory, sizeof(*stash) + bytes, &room);
 
-    for (uint32_t at = 0; at < bytes;) {
-        const size_t part = frd_min_size(bytes - at, class_bytes[STASH_CLASS] - sizeof(frd_wan_stash));
-        size_t room;
-        frd_wan_stash *const stash = frd_wan_bytes_get(memory, sizeof(*stash) + part, &room);
-
-        if (stash == NULL) {
-            frd_wan_stash_free(memory, list);
-            return NULL;
-        }
-        stash->next = list;
-        stash->offset = offset + at;
-        stash->bytes = (uint32_t)part;
-        stash->room = (uint32_t)room;
-        memcpy(stash->data, data + at, part);
-        list = stash;
-        at += (uint32_t)part;
-    }
-    return list;
-}
-
-void frd_wan_stash_copy(const frd_wan_stash *stash, unsigned char *to, uint64_t len)
-{
-    for (; stash != NULL; stash = stash->next) {
-        if (stash->offset <= len && stash->bytes <= len - stash->offset)
-            memcpy(to + stash->offset, stash->data, stash->bytes);
-    }
+    if (stash == NULL)
+        return NULL;
+    stash->offset = offset;
+    stash->bytes = bytes;
+    stash->room = (uint32_t)room;
+    memcpy(stash->data, data, bytes);
+    return stash;
 }
 
 void frd_wan_stash_free(frd_wan_memory *memory, frd_wan_stash *stash)
 {
-    for (frd_wan_stash *next; stash != NULL; stash = next) {
-        next = stash->next;
-        frd_wan_bytes_put(memory, stash, stash->room);
-    }
+    frd_wan_bytes_put(memory, stash, stash->room);
 }
 
 frd_wan_in *frd_wan_in_new(frd_wan_memory *memory)
@@ -195,80 +228,116 @@ frd_wan_in *frd_wan_in_new(frd_wan_memory *memory)
 
     if (in == NULL)
         return NULL;
-    *in = (frd_wan_in){ .spans = { .at = in->few, .room = FRD_WAN_FEW_SPANS } };
+    memset(in, 0, offsetof(frd_wan_in, few));
+    in->spans = (frd_wan_spans){ .at = in->few, .room = FRD_WAN_SPANS_FEW };
     return in;
 }
 
-static void spans_put(frd_wan_memory *memory, frd_wan_in *in)
+static void spans_put(frd_wan_memory *memory, const frd_wan_spans *spans)
 {
-    if (in->spans.at != in->few)
-        frd_wan_bytes_put(memory, in->spans.at, in->spans.room * sizeof(frd_wan_span));
+    for (int i = 0; i < FRD_WAN_SPANS; i++) {
+        if (spans->room == spans_room[i])
+            frd_pool_put(&memory->spans[i], spans->at);
+    }
 }
 
 void frd_wan_in_free(frd_wan_memory *memory, frd_wan_in *in)
 {
-    frd_wan_stash_free(memory, in->stash);
-    spans_put(memory, in);
+    frd_wan_stash_free_all(memory, in->stash);
+    spans_put(memory, &in->spans);
     frd_pool_put(&memory->ins, in);
 }
 
-/* Room for one hole more, if that can be. */
-static void grow_spans(frd_wan_memory *memory, frd_wan_in *in)
+/* False: a message has no more intervals than this one has, or there is no memory. */
+static bool widen(frd_wan_memory *memory, frd_wan_spans *spans)
 {
-    const size_t most = SPANS_MOST * sizeof(frd_wan_span), now = in->spans.room * sizeof(frd_wan_span);
-    size_t room;
-    frd_wan_span *more;
+    frd_wan_spans more = *spans;
+    int i = 0;
 
-    if (in->spans.count < in->spans.room || now >= most)
-        return;
-    more = frd_wan_bytes_get(memory, frd_min_size(2 * now, most), &room);
-    if (more == NULL)
-        return;
-    memcpy(more, in->spans.at, in->spans.count * sizeof(*more));
-    spans_put(memory, in);
-    in->spans.at = more;
-    in->spans.room = (uint32_t)(room / sizeof(*more));
+    while (i < FRD_WAN_SPANS && spans_room[i] <= spans->room)
+        i++;
+    more.at = i < FRD_WAN_SPANS ? frd_pool_get(&memory->spans[i]) : NULL;
+    if (more.at == NULL)
+        return false;
+    more.room = spans_room[i];
+    memcpy(more.at, spans->at, spans->count * sizeof(*spans->at));
+    spans_put(memory, spans);
+    *spans = more;
+    return true;
+}
+
+static int64_t add_span(frd_wan_memory *memory, frd_wan_spans *spans, uint64_t lo, uint64_t hi)
+{
+    const int64_t fresh = frd_wan_spans_add(spans, lo, hi);
+
+    return fresh >= 0 || !widen(memory, spans) ? fresh : frd_wan_spans_add(spans, lo, hi);
 }
 
 int64_t frd_wan_in_take(frd_wan_memory *memory, frd_wan_in *in, uint64_t offset, const void *data,
                         uint32_t bytes)
 {
     int64_t fresh;
-    frd_wan_stash *stash, *last;
+    frd_wan_stash *stash;
 
     if (in->opened && (offset > in->len || bytes > in->len - offset))
         return FEDRDMA_ERR_INVALID;
     if (bytes == 0)
         return 0;
-    grow_spans(memory, in);
     if (in->state == FRD_WAN_IN_ACCEPTED) {
-        fresh = frd_wan_spans_add(&in->spans, offset, offset + bytes);
+        fresh = add_span(memory, &in->spans, offset, offset + bytes);
         if (fresh > 0)
             memcpy(in->buf + offset, data, bytes);
     } else {
-        stash = stash_new(memory, data, bytes, offset);
+        stash = frd_wan_stash_new(memory, data, bytes, offset);
         if (stash == NULL)
             return FEDRDMA_ERR_NOMEM;
-        fresh = frd_wan_spans_add(&in->spans, offset, offset + bytes);
+        fresh = add_span(memory, &in->spans, offset, offset + bytes);
         if (fresh <= 0) {
             frd_wan_stash_free(memory, stash);
             return fresh;
         }
-        for (last = stash; last->next != NULL;)
-            last = last->next;
-        last->next = in->stash;
+        stash->next = in->stash;
         in->stash = stash;
-        in->stash_bytes += bytes + FRD_WAN_STASH_COST;
+        in->stash_bytes += stash->bytes + FRD_WAN_STASH_COST;
     }
     in->got += fresh > 0 ? (uint64_t)fresh : 0;
     return fresh;
 }
 
-frd_wan_stash *frd_wan_in_unstash(frd_wan_in *in)
+void frd_wan_early_move(const frd_wan_early *early, void *buf)
 {
-    frd_wan_stash *const stash = in->stash;
+    for (; early != NULL; early = early->next)
+        memcpy((unsigned char *)buf + early->offset, early->data, early->bytes);
+}
 
+void frd_wan_stash_free_all(frd_wan_memory *memory, frd_wan_stash *stash)
+{
+    for (frd_wan_stash *next; stash != NULL; stash = next) {
+        next = stash->next;
+        frd_wan_stash_free(memory, stash);
+    }
+}
+
+void frd_wan_in_unstash(frd_wan_memory *memory, frd_wan_in *in, unsigned char *to)
+{
+    if (to != NULL)
+        frd_wan_early_move(in->stash, to);
+    frd_wan_stash_free_all(memory, in->stash);
     in->stash = NULL;
     in->stash_bytes = 0;
-    return stash;
+}
+
+frd_wan_stash *frd_wan_in_detach(frd_wan_in *in, uint64_t bytes)
+{
+    frd_wan_stash *const all = in->stash, *last = all;
+
+    in->moving_bytes = last->bytes + FRD_WAN_STASH_COST;
+    while (last->next != NULL && in->moving_bytes < bytes) {
+        last = last->next;
+        in->moving_bytes += last->bytes + FRD_WAN_STASH_COST;
+    }
+    in->stash = last->next;
+    last->next = NULL;
+    in->stash_bytes -= in->moving_bytes;
+    return all;
 }

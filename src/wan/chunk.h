@@ -17,6 +17,7 @@
 typedef struct frd_wan_out frd_wan_out;
 typedef struct frd_wan_in frd_wan_in;
 typedef struct frd_wan_item frd_wan_item;
+typedef struct frd_wan_stash frd_wan_stash;
 struct frd_wan_session;
 
 struct frd_wan_item {
@@ -63,24 +64,25 @@ struct frd_wan_out {
 };
 TAILQ_HEAD(frd_wan_outs, frd_wan_out);
 
-/* Bytes that came before their message was accepted: a chunk, or a part of a long one. */
-typedef struct frd_wan_stash {
-    struct frd_wan_stash *next;
+/* Bytes that came before their message was accepted. */
+struct frd_wan_stash {
+    frd_wan_stash *next;
     uint64_t offset;
     uint32_t bytes, room;
     unsigned char data[];
-} frd_wan_stash;
+};
+
+enum {
+    FRD_WAN_STASH_COST =
+        128, /* what a chunk in the stash counts besides its bytes; it takes twice that at most */
+    FRD_WAN_SPANS_FEW = 32
+};
 
 enum frd_wan_in_state {
     FRD_WAN_IN_NEW,      /* nothing, or not its beginning, has come */
     FRD_WAN_IN_OFFERED,  /* the user knows it */
     FRD_WAN_IN_ACCEPTED, /* the user's buffer takes it */
     FRD_WAN_IN_WITHDRAWN /* the sender took it back; the user does not know yet */
-};
-
-enum {
-    FRD_WAN_FEW_SPANS = 8,
-    FRD_WAN_STASH_COST = 128 /* what a chunk takes of the early window besides its bytes, at both ends */
 };
 
 struct frd_wan_in {
@@ -91,11 +93,12 @@ struct frd_wan_in {
     frd_tag tag;
     uint64_t len, got;
     frd_wan_spans spans;
-    frd_wan_span few[FRD_WAN_FEW_SPANS]; /* their room until there are more */
     frd_wan_stash *stash;
-    uint64_t stash_bytes; /* as the sender counts them, too */
+    uint64_t stash_bytes;  /* as the sender counts them */
+    uint64_t moving_bytes; /* of them, in the caller's hands (frd_wan_accept); 0: none */
     unsigned char *buf;
     void *user;
+    frd_wan_span few[FRD_WAN_SPANS_FEW]; /* where spans are, until there are more */
 };
 
 /* ---- table ---- */
@@ -107,23 +110,29 @@ void frd_wan_table_free(frd_wan_table *table); /* the entries are the caller's *
 
 /* ---- memory ---- */
 
-enum { FRD_WAN_CLASSES = 7 };
+enum { FRD_WAN_CLASSES = 7, FRD_WAN_LARGE = 24, FRD_WAN_SPANS = 2 };
 
-/* All that is in flight on a rank comes from here. Pools grow when more is in flight than ever before. */
+/* All that is in flight on a rank comes from here. How much that is, timing decides: so that it is timing
+ * neither whether a run that has been going on for some time allocates, room for a megabyte in flight is
+ * there from the first peer on. */
 typedef struct frd_wan_memory {
     frd_pool items, packets, outs, ins;
     frd_pool bytes[FRD_WAN_CLASSES];
+    void *large[FRD_WAN_LARGE]; /* kept blocks above the classes: twice the largest, four times it, ... */
+    frd_pool spans[FRD_WAN_SPANS];
 } frd_wan_memory;
 
 void frd_wan_memory_init(frd_wan_memory *memory);
-/* Takes what some hundred kilobytes in flight need, memory allowing: as long as there is no more, nothing is
- * allocated. */
-void frd_wan_memory_reserve(frd_wan_memory *memory);
+/* Where there is none, makes room for a megabyte (or early_bytes) in datagrams of either size. */
+void frd_wan_memory_reserve(frd_wan_memory *memory, uint64_t early_bytes, uint32_t datagram_bytes,
+                            uint32_t datagram_most);
 void frd_wan_memory_free(frd_wan_memory *memory);
-/* Room for `bytes`, and how much it takes in *room; NULL: no memory. Above the largest class it is allocated.
- */
+/* Room for `bytes`, and how much it takes in *room; NULL: no memory. */
 void *frd_wan_bytes_get(frd_wan_memory *memory, size_t bytes, size_t *room);
 void frd_wan_bytes_put(frd_wan_memory *memory, void *block, size_t bytes);
+
+frd_wan_stash *frd_wan_stash_new(frd_wan_memory *memory, const void *data, uint32_t bytes, uint64_t offset);
+void frd_wan_stash_free(frd_wan_memory *memory, frd_wan_stash *stash);
 
 frd_wan_in *frd_wan_in_new(frd_wan_memory *memory);
 void frd_wan_in_free(frd_wan_memory *memory, frd_wan_in *in); /* with its stash */
@@ -132,10 +141,10 @@ void frd_wan_in_free(frd_wan_memory *memory, frd_wan_in *in); /* with its stash 
  * negative: no room (FEDRDMA_ERR_NOMEM), or they lie outside of the message (FEDRDMA_ERR_INVALID). */
 int64_t frd_wan_in_take(frd_wan_memory *memory, frd_wan_in *in, uint64_t offset, const void *data,
                         uint32_t bytes);
-/* Takes the stash out of it. */
-frd_wan_stash *frd_wan_in_unstash(frd_wan_in *in);
-/* Copies a stash into its message's buffer of `len` bytes; needs nothing else. */
-void frd_wan_stash_copy(const frd_wan_stash *stash, unsigned char *to, uint64_t len);
-void frd_wan_stash_free(frd_wan_memory *memory, frd_wan_stash *stash); /* NULL is fine */
+/* Its buffer is there: moves the stash into it. NULL: throws it away. */
+void frd_wan_in_unstash(frd_wan_memory *memory, frd_wan_in *in, unsigned char *to);
+/* Takes about `bytes` of the stash out of it, for frd_wan_early_move and then frd_wan_stash_free_all. */
+frd_wan_stash *frd_wan_in_detach(frd_wan_in *in, uint64_t bytes);
+void frd_wan_stash_free_all(frd_wan_memory *memory, frd_wan_stash *stash);
 
 #endif

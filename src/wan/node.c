@@ -15,7 +15,6 @@ int frd_wan_node_new(const frd_wan_params *params, const frd_wan_user *user, frd
     n->params = *params;
     n->user = *user;
     frd_wan_memory_init(&n->memory);
-    frd_pool_init(&n->memory.packets, sizeof(frd_wan_packet));
     n->session = frd_calloc((size_t)params->size, sizeof(*n->session));
     n->list = frd_calloc((size_t)params->size, sizeof(*n->list));
     if (n->session == NULL || n->list == NULL || frd_wan_lines_new(n) != FEDRDMA_OK) {
@@ -50,10 +49,10 @@ int frd_wan_node_peer(frd_wan_node *node, int rank, uint64_t epoch, const frd_wa
 
     if (s == NULL)
         return FEDRDMA_ERR_NOMEM;
+    frd_wan_memory_reserve(&node->memory, node->params.early_bytes, node->params.datagram_bytes,
+                           node->params.datagram_most + (uint32_t)sizeof(frd_wan_stash));
     s->addrs = addrs < FRD_WAN_ADDRS ? addrs : FRD_WAN_ADDRS;
     memcpy(s->addr, addr, s->addrs * sizeof(*addr));
-    if (node->sessions == 0)
-        frd_wan_memory_reserve(&node->memory);
     node->session[rank] = s;
     node->list[node->sessions++] = s;
     return FEDRDMA_OK;

@@ -18,6 +18,7 @@
 typedef struct frd_wan_node frd_wan_node;
 typedef struct frd_wan_in frd_wan_in;
 typedef struct frd_wan_out frd_wan_out;
+typedef struct frd_wan_stash frd_wan_early;
 
 /* Where a datagram goes to or came from: the lane's business, compared as a whole. */
 typedef struct frd_wan_addr {
@@ -110,20 +111,13 @@ int frd_wan_send(frd_wan_node *node, int peer, uint64_t now_ns, const frd_wan_me
                  frd_wan_out **out);
 /* Takes a send back: user.sent will not be called for it. */
 void frd_wan_cancel_send(frd_wan_node *node, int peer, uint64_t now_ns, frd_wan_out *out);
-/* Takes an offer into `buf`. True: not whole yet, user.received tells; false: over, *rc says how. */
-bool frd_wan_accept(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in, void *buf, void *user, int *rc);
-
-/* The same in steps: what came of the message before is copied by frd_wan_accept_copy, beside other calls of
- * this file, for it may be long. user.received may be called before; the buffer is whole behind both. */
-typedef struct frd_wan_receive {
-    void *buf, *user;
-    uint64_t len;
-    struct frd_wan_stash *early; /* NULL: nothing is to be copied */
-} frd_wan_receive;
-bool frd_wan_accept_begin(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in, frd_wan_receive *receive,
-                          int *rc);
-void frd_wan_accept_copy(const frd_wan_receive *receive);
-void frd_wan_accept_end(frd_wan_node *node, frd_wan_receive *receive);
+/* Takes an offer into `buf`. True: not whole yet, user.received tells; false: over, *rc says how. *early is
+ * NULL at first; where much of the message came before, true is returned with some of that in *early: then
+ * comes frd_wan_early_move, and this again, until *early is NULL. */
+bool frd_wan_accept(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in, void *buf, void *user,
+                    frd_wan_early **early, int *rc);
+/* Copies it into its place; touches nothing of the node, other calls may run meanwhile. */
+void frd_wan_early_move(const frd_wan_early *early, void *buf);
 void frd_wan_refuse(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in);
 /* Takes a receive back: user.received will not be called for it. */
 void frd_wan_cancel_receive(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in);

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 
 enum {
-    GOT_KEPT = 192, /* ranges of what arrived that are left when there were too many */
+    GOT_KEPT = 192, /* ranges that are left of FRD_WAN_GOT_RANGES when these are used up */
     OWED_MAX = 16,  /* datagrams that one acknowledgement may cover when they come fast */
     OWED_FIRST = 64 /* of the first so many, every second is acknowledged: the sender starts by them */
 };
@@ -28,7 +28,8 @@ void frd_wan_rel_init(frd_wan_rel *rel, frd_pool *packets, const frd_wan_rel_use
 {
     *rel = (frd_wan_rel){ .user = *user, .packets = packets, .loss_ns = UINT64_MAX, .ack_ns = UINT64_MAX };
     TAILQ_INIT(&rel->sent);
-    rel->got = (frd_wan_spans){ .at = rel->got_room, .room = FRD_WAN_GOT_RANGES };
+    rel->got.at = rel->got_room;
+    rel->got.room = FRD_WAN_GOT_RANGES;
 }
 
 static void take_out(frd_wan_rel *rel, frd_wan_packet *p)

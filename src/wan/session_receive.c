@@ -16,9 +16,12 @@ static bool complete(const frd_wan_in *in)
     return in->len == 0 || (in->spans.count == 1 && in->spans.at[0].lo == 0 && in->spans.at[0].hi == in->len);
 }
 
+/* More of a message than this is not copied while the thread that drives the node has to wait. */
+#define MOVE_BYTES UINT64_C(65536)
+
 static void close_in(frd_wan_session *s, frd_wan_in *in)
 {
-    s->stash_bytes -= in->stash_bytes;
+    s->stash_bytes -= in->stash_bytes + in->moving_bytes;
     frd_wan_table_remove(&s->ins, &in->entry);
     frd_wan_in_free(&s->node->memory, in);
 }
@@ -57,7 +60,8 @@ static void deliver_control(frd_wan_session *s, frd_wan_in *in)
 {
     unsigned char data[FRD_CONTROL_MAX];
 
-    frd_wan_stash_copy(in->stash, data, in->len);
+    s->stash_bytes -= in->stash_bytes;
+    frd_wan_in_unstash(&s->node->memory, in, data);
     s->node->user.control(s->node->user.arg, s->rank, &in->tag, data, (size_t)in->len);
     close_in(s, in);
 }
@@ -127,7 +131,7 @@ static int take_reset(frd_wan_session *s, uint32_t id)
     user = in->user;
     if (in->state == FRD_WAN_IN_OFFERED) {
         s->stash_bytes -= in->stash_bytes;
-        frd_wan_stash_free(&s->node->memory, frd_wan_in_unstash(in));
+        frd_wan_in_unstash(&s->node->memory, in, NULL);
         in->state = FRD_WAN_IN_WITHDRAWN;
     } else if (in->state == FRD_WAN_IN_NEW) {
         close_in(s, in);
@@ -183,53 +187,40 @@ int frd_wan_session_frames(frd_wan_route *route, uint64_t now_ns, const unsigned
 
 /* ---- what the user asks for ---- */
 
-bool frd_wan_accept_begin(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in, frd_wan_receive *receive,
-                          int *rc)
+/* While early bytes are on their way into the buffer, others still join those that wait, so that nobody else
+ * writes there; the peer has been told already. */
+bool frd_wan_accept(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in, void *buf, void *user,
+                    frd_wan_early **early, int *rc)
 {
     frd_wan_session *const s = in->session;
+    const bool told = in->moving_bytes > 0;
 
-    (void)node;
     s->used_ns = now_ns;
-    receive->early = NULL;
-    receive->len = in->len;
+    s->stash_bytes -= in->moving_bytes;
+    in->moving_bytes = 0;
+    frd_wan_stash_free_all(&node->memory, *early);
+    *early = NULL;
+    if (!told && !s->lost && in->state == FRD_WAN_IN_OFFERED)
+        frd_wan_item_note(s, FRD_WAN_VERDICT, FRD_WAN_ACCEPT, in->entry.id); /* may lose the session */
     if (in->state == FRD_WAN_IN_WITHDRAWN || (s->lost && !complete(in))) {
         *rc = in->state == FRD_WAN_IN_WITHDRAWN ? FEDRDMA_ERR_CANCELED : FEDRDMA_ERR_RANK_LOST;
         close_in(s, in);
         return false;
     }
+    if (in->stash_bytes > MOVE_BYTES) {
+        *early = frd_wan_in_detach(in, 4 * MOVE_BYTES);
+        return true;
+    }
     s->stash_bytes -= in->stash_bytes;
-    receive->early = frd_wan_in_unstash(in);
+    frd_wan_in_unstash(&node->memory, in, buf);
     in->state = FRD_WAN_IN_ACCEPTED;
-    in->buf = receive->buf;
-    in->user = receive->user;
-    if (!s->lost)
-        frd_wan_item_note(s, FRD_WAN_VERDICT, FRD_WAN_ACCEPT, in->entry.id);
+    in->buf = buf;
+    in->user = user;
     if (!complete(in))
         return true;
     close_in(s, in);
     *rc = FEDRDMA_OK;
     return false;
-}
-
-void frd_wan_accept_copy(const frd_wan_receive *receive)
-{
-    frd_wan_stash_copy(receive->early, receive->buf, receive->len);
-}
-
-void frd_wan_accept_end(frd_wan_node *node, frd_wan_receive *receive)
-{
-    frd_wan_stash_free(&node->memory, receive->early);
-    receive->early = NULL;
-}
-
-bool frd_wan_accept(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in, void *buf, void *user, int *rc)
-{
-    frd_wan_receive receive = { .buf = buf, .user = user };
-    const bool more = frd_wan_accept_begin(node, now_ns, in, &receive, rc);
-
-    frd_wan_accept_copy(&receive);
-    frd_wan_accept_end(node, &receive);
-    return more;
 }
 
 void frd_wan_refuse(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in)

@@ -32,7 +32,7 @@ int64_t frd_wan_spans_add(frd_wan_spans *s, uint64_t lo, uint64_t hi)
     uint64_t old = 0;
 
     if (first == s->count || s->at[first].lo > hi) {
-        if (s->count >= s->room)
+        if (s->count == s->room)
             return FEDRDMA_ERR_NOMEM;
         memmove(s->at + first + 1, s->at + first, (s->count - first) * sizeof(*s->at));
         s->at[first] = (frd_wan_span){ lo, hi };

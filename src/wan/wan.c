@@ -63,21 +63,18 @@ static void wan_send(frd_net *net, frd_msg *msg)
 static void wan_accept(frd_net *net, frd_msg *msg, const frd_offer *offer)
 {
     frd_wan *const w = (frd_wan *)net;
-    frd_wan_receive receive = { .buf = msg->buf, .user = msg };
+    frd_wan_early *early = NULL;
     int rc = FEDRDMA_OK;
     bool more;
 
     msg->word[FRD_WAN_SENDING] = msg->word[FRD_WAN_ENDED] = 0;
     msg->handle = offer->handle;
-    pthread_mutex_lock(&w->lock);
-    more = frd_wan_accept_begin(w->node, frd_now_ns(), offer->handle, &receive, &rc);
-    unlock_and_wake(w);
-    if (receive.early != NULL) { /* its end, should it come meanwhile, waits in the list of events */
-        frd_wan_accept_copy(&receive);
+    do {
+        frd_wan_early_move(early, msg->buf);
         pthread_mutex_lock(&w->lock);
-        frd_wan_accept_end(w->node, &receive);
-        pthread_mutex_unlock(&w->lock);
-    }
+        more = frd_wan_accept(w->node, frd_now_ns(), offer->handle, msg->buf, msg, &early, &rc);
+        unlock_and_wake(w);
+    } while (early != NULL);
     if (!more)
         msg->done(msg, rc);
 }
@@ -294,7 +291,7 @@ static int open_parts(frd_wan *w, frd_story *story)
 
     if (rc != FEDRDMA_OK)
         return rc;
-    if (w->left == NULL || w->lost == NULL || w->known == NULL)
+    if (w->left == NULL || w->lost == NULL || w->known == NULL || !frd_wan_event_init(w))
         return frd_fail(story, FEDRDMA_ERR_NOMEM, "WAN transport of %d ranks", w->env.size);
     if (w->wake_fd < 0 || w->event_fd < 0)
         return frd_fail(story, FEDRDMA_ERR_SYSTEM, "eventfd: %s", strerror(errno));

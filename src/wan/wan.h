@@ -81,6 +81,7 @@ enum { FRD_WAN_HANDLE, FRD_WAN_SENDING, FRD_WAN_ENDED }; /* of msg->word */
 frd_wan_user frd_wan_event_user(frd_wan *wan);
 /* Hands what was reported to the match table and the messages' owners; returns how many. Without the lock. */
 int frd_wan_event_run(frd_wan *wan);
+bool frd_wan_event_init(frd_wan *wan); /* false: no memory */
 void frd_wan_event_free(frd_wan *wan);
 
 /* ---- wan_thread.c ---- */

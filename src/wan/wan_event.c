@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "wan/wan.h"
 
-enum { EVENTS_FIRST = 256, DATA_FIRST = 4096 };
+enum { EVENTS_FIRST = 1024, DATA_FIRST = 4096 };
 
 static void wake_context(frd_wan *w)
 {
@@ -23,7 +23,7 @@ static void add(frd_wan *w, const frd_wan_event *event)
     frd_wan_events *const list = &w->events;
 
     if (list->count == list->room) {
-        const size_t room = list->room == 0 ? EVENTS_FIRST : 2 * list->room;
+        const size_t room = 2 * list->room;
         frd_wan_event *const more = frd_realloc(list->at, room * sizeof(*more));
 
         if (more == NULL) {
@@ -50,7 +50,7 @@ static void on_control(void *arg, int peer, const frd_tag *tag, const void *data
     frd_wan_event event = { .kind = FRD_WAN_EVENT_CONTROL, .peer = peer, .tag = *tag, .len = len };
 
     if (list->data_room - list->data_bytes < len) {
-        const size_t room = list->data_room == 0 ? DATA_FIRST : 2 * list->data_room;
+        const size_t room = 2 * list->data_room;
         unsigned char *const more = frd_realloc(list->data, room);
 
         if (more == NULL) {
@@ -145,6 +145,21 @@ int frd_wan_event_run(frd_wan *wan)
     for (size_t i = 0; i < list.count; i++)
         run(wan, &wan->taken.at[i]);
     return (int)list.count;
+}
+
+bool frd_wan_event_init(frd_wan *wan)
+{
+    frd_wan_events *const list[2] = { &wan->events, &wan->taken };
+
+    for (int i = 0; i < 2; i++) {
+        list[i]->at = frd_calloc(EVENTS_FIRST, sizeof(*list[i]->at));
+        list[i]->data = frd_calloc(1, DATA_FIRST);
+        if (list[i]->at == NULL || list[i]->data == NULL)
+            return false;
+        list[i]->room = EVENTS_FIRST;
+        list[i]->data_room = DATA_FIRST;
+    }
+    return true;
 }
 
 void frd_wan_event_free(frd_wan *wan)

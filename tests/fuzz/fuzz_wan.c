@@ -138,12 +138,17 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t bytes)
         drain(node, now_ns);
         if (offers > 0 && (len & 3) == 0) {
             frd_wan_in *const in = offered[--offers];
+            frd_wan_early *early = NULL;
             int rc;
 
-            if (in->len <= sizeof(buf) && (len & 4) == 0)
-                (void)frd_wan_accept(node, now_ns, in, buf, buf, &rc);
-            else
+            if (in->len > sizeof(buf) || (len & 4) != 0)
                 frd_wan_refuse(node, now_ns, in);
+            else
+                (void)frd_wan_accept(node, now_ns, in, buf, buf, &early, &rc);
+            while (early != NULL) {
+                frd_wan_early_move(early, buf);
+                (void)frd_wan_accept(node, now_ns, in, buf, buf, &early, &rc);
+            }
         }
         now_ns += (uint64_t)len * 100000;
     }

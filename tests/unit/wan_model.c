@@ -291,6 +291,17 @@ static void on_lost(void *arg, int peer, const char *why)
     ((end *)arg)->m->why = why;
 }
 
+/* What came early is moved from one event to the next, so that anything may happen meanwhile. */
+static void accept_some(model *m, model_transfer *t)
+{
+    int rc;
+
+    frd_wan_early_move(t->early, t->target);
+    m->wake_ns[t->to] = 0;
+    if (!frd_wan_accept(m->node[t->to], m->now_ns, t->in, t->target, t, &t->early, &rc))
+        ended(m, t, false, rc);
+}
+
 /* What the ranks do with offers, and when: after each event. */
 static void serve(model *m)
 {
@@ -305,22 +316,20 @@ static void serve(model *m)
             continue;
         if (t->ended_receive)
             continue;
-        if (t->cancel_receive && m->now_ns >= t->cancel_ns && t->target != NULL) {
+        if (t->early != NULL) {
+            accept_some(m, t);
+        } else if (t->cancel_receive && m->now_ns >= t->cancel_ns && t->target != NULL) {
             frd_wan_cancel_receive(m->node[t->to], m->now_ns, t->in);
             ended(m, t, false, FEDRDMA_ERR_CANCELED);
         } else if (t->refuse) {
             frd_wan_refuse(m->node[t->to], m->now_ns, t->in);
             ended(m, t, false, FEDRDMA_ERR_CANCELED);
         } else if (t->target == NULL) {
-            int rc;
-
             t->target = malloc(t->len + 1);
             if (t->target == NULL)
                 abort();
             memset(t->target, 0xaa, t->len + 1);
-            m->wake_ns[t->to] = 0;
-            if (!frd_wan_accept(m->node[t->to], m->now_ns, t->in, t->target, t, &rc))
-                ended(m, t, false, rc);
+            accept_some(m, t);
         }
     }
 }

@@ -43,6 +43,7 @@ typedef struct model_transfer {
     int sent_rc, received_rc;
     bool ended_send, ended_receive, offered;
     frd_wan_in *in;
+    frd_wan_early *early;
     frd_wan_out *out;
 } model_transfer;
 
