@@ -65,6 +65,10 @@ try compare --libraries fedrdma,nosuch
 is "an unknown library" fails_with "--libraries nosuch should be of"
 try outage --down soon
 is "an unknown length of an outage" fails_with "--down soon should be seconds such as 2,10"
+try prove --what outage,nosuch
+is "an unknown promise" fails_with "--what nosuch should be of: outage blackhole"
+try prove --runs
+is "an option without its value" fails_with "--runs needs a value"
 
 # Invented runs: the median, the better setting, what is late, and a wrong result, of two losses.
 {

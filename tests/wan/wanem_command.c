@@ -147,6 +147,15 @@ static bool set_link(command *c, const char *key, wanem_link *link)
         return set_time(c, key, 1, &link->jitter_period_ns);
     if (strcmp(key, "reorder-by") == 0)
         return set_time(c, key, 1, &link->reorder_by_ns);
+    if (strcmp(key, "nat") == 0) {
+        const char *const value = c->word[c->at];
+
+        if (value == NULL || strcmp(value, "none") != 0)
+            return set_time(c, key, 1, &link->nat_ns);
+        c->at++;
+        link->nat_ns = 0;
+        return true;
+    }
     if (strcmp(key, "loss") == 0) {
         link->gilbert.on = false;
         return set_chance(c, key, &link->loss);

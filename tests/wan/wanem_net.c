@@ -257,8 +257,12 @@ void wanem_net_take(wanem_net *n, int from, wanem_packet *p, int64_t now_ns)
     w.link = &n->link[from][w.to];
     w.link->count.packets += p->segments;
     w.link->count.bytes += wanem_packet_wire_bytes(p, 0, p->segments);
+    if (n->link[w.to][from].nat_ns > 0) /* we are inside */
+        wanem_flows_open(&n->inside[from], p, now_ns);
     if (w.link->down)
         w.link->count.down += p->segments;
+    else if (w.link->nat_ns > 0 && !wanem_flows_admit(&n->inside[w.to], p, w.link->nat_ns, now_ns))
+        w.link->count.closed += p->segments;
     else
         send_all(n, &w, p);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "tests/wan/wanem_due.h"
+#include "tests/wan/wanem_flows.h"
 #include "tests/wan/wanem_port.h"
 #include "tests/wan/wanem_random.h"
 #include "tests/wan/wanem_shaper.h"
@@ -26,13 +27,15 @@ typedef struct wanem_gilbert {
 
 /* What a link counts, in segments (bytes: of IP). */
 typedef struct wanem_link_count {
-    uint64_t packets, bytes;                               /* offered */
-    uint64_t lost, down, duplicated, corrupted, reordered; /* dropped by chance, by being down; mistreated */
+    uint64_t packets, bytes; /* offered */
+    uint64_t lost, down, closed, duplicated, corrupted,
+        reordered; /* dropped by chance, by being down, by a NAT; mistreated */
     uint64_t delivered, delivered_bytes;
 } wanem_link_count;
 
 typedef struct wanem_link {
     bool declared, down;
+    double nat_ns; /* only flows come in that were used from the other end within that; 0: all */
     wanem_shaper line;
     double delay_ns;
     double jitter_ns,
@@ -61,8 +64,9 @@ typedef struct wanem_net {
     char cc[WANEM_NAME];
     wanem_random random;
     wanem_due due;
-    wanem_times late;      /* how long after their time packets were delivered */
-    int64_t late_bound_ns; /* later than that is too late */
+    wanem_flows inside[WANEM_SILOS]; /* flows that a silo has used, where a link to it has a NAT */
+    wanem_times late;                /* how long after their time packets were delivered */
+    int64_t late_bound_ns;           /* later than that is too late */
 } wanem_net;
 
 void wanem_net_init(wanem_net *net);

@@ -52,8 +52,9 @@ static void add_link(text *t, const wanem_net *n, int from, int to)
     add(t, "link %s > %s state=%s packets=%" PRIu64 " bytes=%" PRIu64, n->silo[from].name, n->silo[to].name,
         l->down ? "down" : "up", c->packets, c->bytes);
     add(t,
-        " lost=%" PRIu64 " down=%" PRIu64 " duplicated=%" PRIu64 " corrupted=%" PRIu64 " reordered=%" PRIu64,
-        c->lost, c->down, c->duplicated, c->corrupted, c->reordered);
+        " lost=%" PRIu64 " down=%" PRIu64 " closed=%" PRIu64
+        " duplicated=%" PRIu64 " corrupted=%" PRIu64 " reordered=%" PRIu64,
+        c->lost, c->down, c->closed, c->duplicated, c->corrupted, c->reordered);
     add(t, " delivered=%" PRIu64 " delivered_bytes=%" PRIu64, c->delivered, c->delivered_bytes);
     add_line(t, &l->line);
     add(t, "\n");
