@@ -23,7 +23,8 @@ number_of() { awk -v text="$1" -v base="$2" 'BEGIN { u = tolower(substr(text, le
 settings_of() { # library
     case $1 in
     openmpi) echo default links buffers tuned tuned-links ;;
-    ucx) echo default eager ;;
+    mpich | ucx) echo default eager ;;
+    grpc) echo default ahead ;;
     *) echo default ;;
     esac
 }
@@ -44,8 +45,14 @@ openmpi_setting() {
     esac
 }
 
+# Of UCX itself, and of MPICH, which Debian builds on it.
 ucx_setting() {
     [ "$1" != eager ] || echo "UCX_RNDV_THRESH=inf UCX_TCP_TX_SEG_SIZE=64k UCX_TCP_RX_SEG_SIZE=256k"
+}
+
+# Channel arguments: what may be under way in a stream before its reader asks, and frames as long as they may be.
+grpc_setting() {
+    [ "$1" != ahead ] || echo "grpc.http2.lookahead_bytes=67108864 grpc.http2.max_frame_size=16777215"
 }
 
 list_settings() {
@@ -54,6 +61,8 @@ list_settings() {
         printf 'openmpi %-12s %s\n' "$setting" "$(openmpi_setting "$setting" allreduce)"
     done
     for setting in $(settings_of ucx); do printf 'ucx     %-12s %s\n' "$setting" "$(ucx_setting "$setting")"; done
+    for setting in $(settings_of mpich); do printf 'mpich   %-12s %s\n' "$setting" "$(ucx_setting "$setting")"; done
+    for setting in $(settings_of grpc); do printf 'grpc    %-12s %s\n' "$setting" "$(grpc_setting "$setting")"; done
     echo "The segmented ring is for allreduce; broadcast and transfer get a pipeline of 1 MiB, gather its linear algorithm."
 }
 
@@ -97,8 +106,26 @@ run_openmpi() {
     slowest
 }
 
+run_mpich() {
+    local hosts
+    hosts=$(tr ' ' '\n' <<<"$FRD_LAB_ADDRESSES" | head -n "$ranks" | paste -sd,)
+    : >"$out"
+    # All silos are one host to UCX, so TCP must be named; and then MPICH 4.0.2 doesn't come to its end. It may be ended when
+    # its row is out, which comes after the comparison.
+    # shellcheck disable=SC2046 # words are arguments
+    fedrdma-lab exec "${nodes[0]}" -- env UCX_TLS=tcp,self UCX_NET_DEVICES=wan0 $(ucx_setting "$setting") \
+        mpirun.mpich -n "$ranks" -hosts "$hosts" -ppn 1 -iface wan0 -launcher ssh -launcher-exec "$self" \
+        "$build/perf/wan/mpich_$(benchmark)" $(benchmark_options) >"$out" &
+    local pid=$!
+    grep -q -m 1 '^# CPU share' <(tail -n +1 -f --pid="$pid" "$out" 2>/dev/null)
+    kill "$pid" 2>/dev/null
+    slowest
+}
+
 run_grpc() {
     local address=${FRD_LAB_ADDRESSES%% *}:50051 i clients=$ranks first=0 pids=() status=0 star=$top/perf/wan/star.py
+    # shellcheck disable=SC2155 # it can't fail
+    export STAR_OPTIONS=$(grpc_setting "$setting")
     # Where the server's own silo has nothing to say, it has no client.
     [ "$what" = allreduce ] || { clients=$((ranks - 1)) first=1; }
     fedrdma-lab exec "${nodes[0]}" -- "$python" "$star" server "$address" "$clients" "$bytes" "$what" \
@@ -186,11 +213,25 @@ find_python() {
     done
 }
 
+# The benchmarks with MPICH, beside those that the build has with Open MPI.
+build_mpich() {
+    local coll one
+    command -v mpicc.mpich >/dev/null && command -v mpirun.mpich >/dev/null || return
+    for coll in allreduce broadcast gather; do
+        one=$build/perf/wan/mpich_$coll
+        [ -x "$one" ] && [ -z "$(find "$top/perf" -maxdepth 1 -name '*.[ch]' -newer "$one")" ] && continue
+        mpicc.mpich -O2 -std=gnu11 -D_GNU_SOURCE "-I$top/include" "-I$top" "-DBENCH_COLLECTIVE=\"$coll\"" \
+            "$top"/perf/{main,harness,options,probe,series,coll,backend_mpi}.c "$top/tests/mp/pattern.c" -o "$one" \
+            -lpthread -lm >/dev/null 2>&1 || return
+    done
+}
+
 # What a library needs and is not here; nothing if all is.
 missing_for() {
     case $1 in
     openmpi) { [ -x "$build/perf/mpi_allreduce" ] && mpirun.openmpi --version 2>&1 | grep -qE 'Open MPI|OpenRTE'; } ||
         echo "a build with Open MPI (libopenmpi-dev, openmpi-bin)" ;;
+    mpich) build_mpich || echo "MPICH (mpich, libmpich-dev)" ;;
     grpc) [ -n "$python" ] || echo "python3-grpcio and python3-numpy" ;;
     esac
 }
@@ -221,6 +262,7 @@ colour_of() {
     case $1 in
     fedrdma) echo '#d62728' ;;
     openmpi) echo '#1f77b4' ;;
+    mpich) echo '#ff7f0e' ;;
     grpc) echo '#2ca02c' ;;
     ucx) echo '#9467bd' ;;
     *) echo '#7f7f7f' ;;

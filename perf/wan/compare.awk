@@ -4,6 +4,7 @@
 #
 #   rows        -> the CSV: a row a case and library, its median run's
 #   table       -> the same to read, a table a case: median, least and greatest time, and who is how much slower
+#   limits      -> what compare --table promises, a line each: what, limit, figure, and pass, miss or none (not measured)
 #   plot-time   -> for each (what, loss, cc) with several sizes a file FILE.N, and its "N name"; -v file=FILE.
 #   plot-loss   -> the same for each (what, bytes, cc) with several losses
 #
@@ -123,6 +124,41 @@ function table(   c, i, l, h, ours) {
     }
 }
 
+function limit(what, text, figure, good) {
+    print what "," text "," (figure == "" ? "" : sprintf("%.3g", figure)) "," (figure == "" ? "none" : good ? "pass" : "miss")
+}
+function name_of(c,   h) {
+    split(head[c], h, FS)
+    return h[1] " of " size_text(h[7]) "; " h[2] " silos; loss " h[5] "; " h[6]
+}
+function limits(   c, h, n, s, ours, least, i, at) {
+    n = split("grpc openmpi mpich", other, " ")
+    for (c = 1; c <= ncases; c++) {
+        split(head[c], h, FS)
+        if (!look(c, "fedrdma"))
+            median = steady = queue = ""
+        ours = median
+        if (h[1] == "transfer") {
+            least = h[5] == "1%" ? 0.90 : 0.94
+            limit(name_of(c) ": steady of the line", ">= " least, steady == "" ? "" : steady / h[3], steady / h[3] >= least)
+            limit(name_of(c) ": whole of the line", ">= 0.85", ours ? carried(c) / ours / h[3] : "", ours && carried(c) / ours / h[3] >= 0.85)
+            limit(name_of(c) ": queue in ms", "<= " h[4] / 2, queue, queue <= h[4] / 2)
+            continue
+        }
+        if (h[2] == 3 && size_text(h[7]) == "128M") {
+            least = h[5] == "1%" ? 1.3 : 1.2
+            limit(name_of(c) ": x bound", "<= " least, ours ? ours / bound(c) : "", ours / bound(c) <= least)
+        }
+        for (i = 1; i <= n; i++) {
+            if (!((c, other[i]) in known))
+                continue
+            least = h[5] != "0" ? 20 : other[i] == "grpc" ? (h[2] == 5 ? 5 : 3) : 1.5
+            at = look(c, other[i]) ? median : ""
+            limit(name_of(c) ": times as fast as " other[i], ">= " least, ours && at ? at / ours : "", at >= least * ours)
+        }
+    }
+}
+
 # Panels: cases that differ in one field only, in the order of that field.
 function value_of(text) { return text ~ /%$/ ? text / 100 : text + 0 }
 function plot(field,   c, d, h, key, n, i, j, order, swap, count, at) {
@@ -152,8 +188,8 @@ function plot(field,   c, d, h, key, n, i, j, order, swap, count, at) {
         at = ++panels
         for (i = 1; i <= n; i++) {
             split(head[order[i]], h, FS)
-            printf "%s,%s%s%s%s%s,%s\n", h[7], h[5], point(order[i], "fedrdma", field), point(order[i], "openmpi", field),
-                point(order[i], "grpc", field), point(order[i], "ucx", field),
+            printf "%s,%s%s%s%s%s%s,%s\n", h[7], h[5], point(order[i], "fedrdma", field), point(order[i], "openmpi", field),
+                point(order[i], "mpich", field), point(order[i], "grpc", field), point(order[i], "ucx", field),
                 field == 7 ? bound(order[i]) : carried(order[i]) / bound(order[i]) / 1e6 > (file at)
         }
         close(file at)
@@ -169,6 +205,8 @@ END {
         rows()
     else if (part == "table")
         table()
+    else if (part == "limits")
+        limits()
     else if (part == "plot-time")
         plot(7)
     else if (part == "plot-loss")

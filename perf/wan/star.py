@@ -13,6 +13,7 @@ time counts from the moment at which all clients are ready for the round, and en
 SERIES gets lines "round,seconds,done_bytes,total_bytes": of a client, what it gave gRPC and got from it; of a server,
 what it got and gave.
 """
+import os
 import sys
 import threading
 import time
@@ -24,6 +25,8 @@ import numpy
 PIECE = 5 << 20
 DEADLINE_S = 900
 OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+# More channel arguments, "name=number ...", for who compares settings.
+OPTIONS += [(name, int(value)) for name, value in (o.split("=") for o in os.environ.get("STAR_OPTIONS", "").split())]
 WHATS = ("allreduce", "broadcast", "gather", "transfer")
 
 

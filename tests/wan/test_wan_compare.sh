@@ -88,6 +88,28 @@ is "rows follow from the runs" has \
 is "the table has least, greatest and ratio" grep -qE '^openmpi +links +2 +4.000 +4.000 +5.000 +3.96 +2.00 ' "$work/out"
 is "goodput against loss is drawn" pictures loss
 
+# Limits, of invented runs: the median decides, of the best setting of the others.
+{
+    head -n 1 "$work/rows.runs.csv"
+    printf 'transfer,2,1000000000,40,0.1%%,cubic,268435456,fedrdma,default,%s,yes\n' 1,2.4,950000000,9,2 2,2.5,930000000,9,21 3,2.6,,9,3
+    printf 'allreduce,3,300000000,40,0,bbr,134217728,fedrdma,default,%s,yes\n' 1,5,,0,1 2,5.1,,0,1 3,9,,0,1
+    printf 'allreduce,3,300000000,40,0,bbr,134217728,openmpi,%s\n' default,1,9,,0,1,yes links,1,7,,0,1,yes
+    printf 'allreduce,3,300000000,40,0,bbr,134217728,grpc,default,%s\n' 1,,,,,late
+    printf 'allreduce,3,300000000,40,0.1%%,cubic,16777216,%s\n' fedrdma,default,1,0.8,,0,1,yes grpc,default,1,18,,0,1,yes
+} >"$work/limits.runs.csv"
+cp "$work/limits.runs.csv" "$work/rows.runs.csv"
+try compare --table --report
+is "a limit that is missed is told" test "$status" = 1
+has_limits() { cut -d, -f1,3,4 "$work/rows.limits.csv" | diff <(printf '%s\n' "$@") - >>"$work/out"; }
+is "limits, figures and verdicts follow from the runs" has_limits \
+    'transfer of 256M; 2 silos; loss 0.1%; cubic: steady of the line,0.93,miss' \
+    'transfer of 256M; 2 silos; loss 0.1%; cubic: whole of the line,0.859,pass' \
+    'transfer of 256M; 2 silos; loss 0.1%; cubic: queue in ms,21,miss' \
+    'allreduce of 128M; 3 silos; loss 0; bbr: x bound,1.06,pass' \
+    'allreduce of 128M; 3 silos; loss 0; bbr: times as fast as grpc,,none' \
+    'allreduce of 128M; 3 silos; loss 0; bbr: times as fast as openmpi,1.37,miss' \
+    'allreduce of 16M; 3 silos; loss 0.1%; cubic: times as fast as grpc,22.5,pass'
+
 try compare --silos 3 --rate 100M --rtt 10ms --bytes 2M --runs 1 --timeout 60 --settings default
 is "allreduce among three silos" rows "allreduce,3,100000000,10,0,cubic,2097152,"
 try compare --what transfer --silos 2 --rate 100M --rtt 10ms --loss 0.1% --cc reno --bytes 2M --runs 1 --timeout 60 \
