@@ -21,6 +21,7 @@
     X(wan_duplicates, "wan.duplicates", "datagrams that had come before") \
     X(wan_corrupt, "wan.corrupt", "datagrams whose seal did not fit") \
     X(wan_malformed, "wan.malformed", "datagrams of no known form, or from nobody known") \
+    X(wan_refused, "wan.refused", "datagrams that the other rank's host refused, nobody listening there") \
     X(wan_no_room, "wan.no_room", "datagrams dropped for want of memory or early window") \
     X(wan_rerouted_chunks, "wan.rerouted_chunks", "chunks taken off a route that did not answer") \
     X(wan_routes_down, "wan.routes_down", "times that a route went down") \

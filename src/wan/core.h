@@ -34,6 +34,12 @@ struct frd_wan_route {
     frd_wan_wait wait_line, wait_egress;
 };
 
+/* A rank whose host refuses what we send (refuse.c). All zero: it does not. */
+typedef struct frd_wan_doubt {
+    uint64_t since_ns, ask_ns;
+    uint64_t sure_number; /* of what left late enough to be sure; 0: nothing did yet */
+} frd_wan_doubt;
+
 enum { FRD_WAN_FLOWS = 16 }; /* collectives that share a session fairly; more share flows */
 
 struct frd_wan_session {
@@ -53,6 +59,7 @@ struct frd_wan_session {
     bool barred;        /* nothing goes straight to it, or comes straight from it */
     frd_wan_line *line; /* to its silo; NULL: without a cap */
     const char *why;
+    frd_wan_doubt doubt;
     /* out */
     uint32_t next_id;
     uint32_t opened_below; /* all messages before it are known to the peer */
@@ -128,6 +135,20 @@ frd_wan_route *frd_wan_session_route(frd_wan_session *session, const frd_wan_via
 bool frd_wan_session_up(const frd_wan_session *session);
 /* Looks again at when something is due. */
 void frd_wan_session_wake(frd_wan_session *session);
+
+/* ---- refuse.c ---- */
+/* What left straight for the rank with this number was refused by its host. */
+void frd_wan_session_refused(frd_wan_session *session, uint64_t now_ns, uint64_t number);
+void frd_wan_doubt_run(frd_wan_session *session, uint64_t now_ns);
+static inline uint64_t frd_wan_doubt_due(const frd_wan_doubt *doubt)
+{
+    return doubt->since_ns == 0 ? UINT64_MAX : doubt->ask_ns;
+}
+/* Something was heard. */
+static inline void frd_wan_doubt_end(frd_wan_doubt *doubt)
+{
+    *doubt = (frd_wan_doubt){ .since_ns = 0 };
+}
 
 /* ---- session_send.c ---- */
 bool frd_wan_session_has_work(const frd_wan_session *session);

@@ -41,4 +41,10 @@ int frd_wan_lane_receive(frd_wan_lane *lane);
 /* The next datagram of what was received; NULL: no more. Valid until the next receive. */
 void *frd_wan_lane_take(frd_wan_lane *lane, size_t *bytes, frd_wan_addr *from);
 
+/* Has the system reported an error since the last frd_wan_lane_refused that returned NULL? */
+bool frd_wan_lane_failed(const frd_wan_lane *lane);
+/* The beginning of a datagram that we sent and that its addressee's host refused, nobody listening there;
+ * NULL: no more. Valid until the next call. */
+const void *frd_wan_lane_refused(frd_wan_lane *lane, size_t *bytes);
+
 #endif

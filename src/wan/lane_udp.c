@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/errqueue.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -30,12 +31,16 @@ enum {
     BUFFER_BYTES = 1 << 16,
     HEADERS = 28, /* of IPv4 and UDP; 48 of IPv6 */
     SOCKET_BYTES = 8 << 20,
-    PORT_TRIES = 1000
+    PORT_TRIES = 1000,
+    SEND_TRIES = 3,    /* an error may be an earlier datagram's, to somebody else */
+    QUOTED_BYTES = 64, /* of a refused datagram: its head */
+    ERRORS_MAX = 1000  /* taken in a row */
 };
 
 struct frd_wan_lane {
     int fd;
-    bool plain; /* no segmentation offload when sending */
+    bool plain;  /* no segmentation offload when sending */
+    bool failed; /* the error queue may have something */
     int received, at;
     size_t offset;
     struct mmsghdr head[BUFFERS];
@@ -46,6 +51,7 @@ struct frd_wan_lane {
         struct cmsghdr align;
     } control[BUFFERS];
     unsigned char (*data)[BUFFER_BYTES];
+    unsigned char quoted[QUOTED_BYTES];
 };
 
 /* ---- addresses ---- */
@@ -243,6 +249,8 @@ static void tune(frd_wan_lane *lane)
     (void)setsockopt(lane->fd, IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof(probe));
     (void)setsockopt(lane->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &probe6, sizeof(probe6));
     (void)setsockopt(lane->fd, SOL_UDP, UDP_GRO, &on, sizeof(on));
+    (void)setsockopt(lane->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+    (void)setsockopt(lane->fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
 }
 
 static int open_socket(frd_wan_lane *lane, const frd_conf *conf, uint16_t port, frd_story *story,
@@ -323,13 +331,34 @@ int frd_wan_lane_fd(const frd_wan_lane *lane)
 
 /* ---- sending ---- */
 
+/* What the network says of one datagram, the system reports at the next call, whatever that sends. */
+static ssize_t send_some(frd_wan_lane *lane, const struct msghdr *head)
+{
+    ssize_t sent = -1;
+
+    for (int i = 0; sent < 0 && i < SEND_TRIES; i++) {
+        sent = sendmsg(lane->fd, head, 0);
+        if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS))
+            break;
+        lane->failed |= sent < 0;
+    }
+    return sent;
+}
+
 static bool send_plain(frd_wan_lane *lane, const frd_wan_batch *batch)
 {
     for (size_t at = 0; at < batch->bytes; at += batch->segment_bytes) {
         const size_t left = batch->bytes - at;
+        struct iovec part = { .iov_base = batch->data + at,
+                              .iov_len = left < batch->segment_bytes ? left : batch->segment_bytes };
+        const struct msghdr head = {
+            .msg_name = (void *)(uintptr_t)batch->to.bytes,
+            .msg_namelen = batch->to.len,
+            .msg_iov = &part,
+            .msg_iovlen = 1,
+        };
 
-        (void)sendto(lane->fd, batch->data + at, left < batch->segment_bytes ? left : batch->segment_bytes, 0,
-                     (const struct sockaddr *)(const void *)batch->to.bytes, batch->to.len);
+        (void)send_some(lane, &head);
     }
     return true;
 }
@@ -359,7 +388,7 @@ bool frd_wan_lane_send(frd_wan_lane *lane, const frd_wan_batch *batch)
                                           .cmsg_len = CMSG_LEN(sizeof(segment)) };
         memcpy(CMSG_DATA(&control.align), &segment, sizeof(segment));
     }
-    if (sendmsg(lane->fd, &head, 0) >= 0)
+    if (send_some(lane, &head) >= 0)
         return true;
     if (errno == EAGAIN || errno == ENOBUFS)
         return false;
@@ -388,8 +417,10 @@ int frd_wan_lane_receive(frd_wan_lane *lane)
     lane->at = 0;
     lane->offset = 0;
     lane->received = recvmmsg(lane->fd, lane->head, BUFFERS, 0, NULL);
-    if (lane->received < 0)
+    if (lane->received < 0) {
+        lane->failed |= errno != EAGAIN && errno != EINTR;
         lane->received = 0;
+    }
     return lane->received;
 }
 
@@ -427,5 +458,55 @@ void *frd_wan_lane_take(frd_wan_lane *lane, size_t *bytes, frd_wan_addr *from)
         from->len = head->msg_hdr.msg_namelen;
         return data;
     }
+    return NULL;
+}
+
+/* ---- what came back ---- */
+
+bool frd_wan_lane_failed(const frd_wan_lane *lane)
+{
+    return lane->failed;
+}
+
+static bool is_refusal(struct msghdr *head)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(head); c != NULL; c = CMSG_NXTHDR(head, c)) {
+        struct sock_extended_err error;
+
+        if (!(c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) &&
+            !(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
+            continue;
+        memcpy(&error, CMSG_DATA(c), sizeof(error));
+        return (error.ee_origin == SO_EE_ORIGIN_ICMP || error.ee_origin == SO_EE_ORIGIN_ICMP6) &&
+               error.ee_errno == ECONNREFUSED;
+    }
+    return false;
+}
+
+const void *frd_wan_lane_refused(frd_wan_lane *lane, size_t *bytes)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct sock_extended_err) + sizeof(struct sockaddr_in6)) +
+                   CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec part = { .iov_base = lane->quoted, .iov_len = sizeof(lane->quoted) };
+
+    for (int i = 0; i < ERRORS_MAX; i++) {
+        struct msghdr head = {
+            .msg_iov = &part,
+            .msg_iovlen = 1,
+            .msg_control = control.bytes,
+            .msg_controllen = sizeof(control.bytes),
+        };
+        const ssize_t quoted = recvmsg(lane->fd, &head, MSG_ERRQUEUE | MSG_DONTWAIT);
+
+        if (quoted < 0)
+            break;
+        *bytes = (size_t)quoted;
+        if (is_refusal(&head))
+            return lane->quoted;
+    }
+    lane->failed = false;
     return NULL;
 }

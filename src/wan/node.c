@@ -308,6 +308,19 @@ void frd_wan_node_input(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr 
         node->counts.wan_malformed++;
 }
 
+void frd_wan_node_refused(frd_wan_node *node, uint64_t now_ns, const void *quoted, size_t bytes)
+{
+    frd_wan_parsed parsed;
+    frd_wan_session *s;
+
+    if (!frd_wan_parse(quoted, bytes, &parsed) || parsed.kind != FRD_WAN_DATA || parsed.hops > 0 ||
+        parsed.head.from != node->params.rank || parsed.head.to >= node->params.size)
+        return;
+    s = node->session[parsed.head.to];
+    if (s != NULL && s->id == parsed.head.session)
+        frd_wan_session_refused(s, now_ns, frd_wan_widen(parsed.head.number, s->route[0]->rel.next));
+}
+
 /* ---- out ---- */
 
 bool frd_wan_node_pull(frd_wan_node *node, uint64_t now_ns, frd_wan_batch *batch)

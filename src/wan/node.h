@@ -148,6 +148,9 @@ typedef struct frd_wan_batch {
 /* Takes a datagram in; its bytes are changed. */
 void frd_wan_node_input(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *from, void *datagram,
                         size_t bytes);
+/* A host answered that nobody listens where a datagram of ours went; `quoted` is the beginning of that, as
+ * far as it came back. */
+void frd_wan_node_refused(frd_wan_node *node, uint64_t now_ns, const void *quoted, size_t bytes);
 /* What is to be sent now; false: nothing (more). Does what is due first. */
 bool frd_wan_node_pull(frd_wan_node *node, uint64_t now_ns, frd_wan_batch *batch);
 /* When to pull again, if nothing comes in before; UINT64_MAX: never. */

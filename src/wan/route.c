@@ -147,6 +147,7 @@ static void go_up(frd_wan_route *route, uint64_t now_ns)
 void frd_wan_route_heard(frd_wan_route *route, uint64_t now_ns)
 {
     route->heard_ns = now_ns;
+    frd_wan_doubt_end(&route->session->doubt);
 }
 
 /* ---- what comes in ---- */

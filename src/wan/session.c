@@ -173,6 +173,8 @@ static uint64_t due(const frd_wan_session *s)
     uint64_t first = lost_at(s);
     const bool work = frd_wan_session_has_work(s);
 
+    if (frd_wan_doubt_due(&s->doubt) < first)
+        first = frd_wan_doubt_due(&s->doubt);
     for (unsigned i = 0; i < s->routes; i++) {
         const uint64_t d = route_due(s, s->route[i], work);
 
@@ -187,6 +189,7 @@ void frd_wan_session_run(frd_wan_session *s, uint64_t now_ns)
         s->alone_ns = now_ns;
     for (unsigned i = 0; i < s->routes; i++)
         frd_wan_route_run(s->route[i], now_ns);
+    frd_wan_doubt_run(s, now_ns);
     if (s->left && wanted(s))
         frd_wan_session_lose(s, "it has left the job");
     else if (lost_at(s) <= now_ns)

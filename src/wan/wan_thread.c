@@ -19,7 +19,8 @@
 enum {
     BATCH_BYTES = 64000, /* below what one call with segmentation offload takes */
     SEGMENTS = 44,       /* of 1472 bytes; the kernel's limit is 64 in older ones */
-    SENDS = 8            /* batches before the lane is looked at again */
+    SENDS = 8,           /* batches before the lane is looked at again */
+    REFUSALS = 64        /* and refused datagrams */
 };
 
 typedef struct driver {
@@ -27,6 +28,18 @@ typedef struct driver {
     frd_wan_batch batch;
     bool full; /* the lane did not take the batch */
 } driver;
+
+static void take_refusals(frd_wan *w)
+{
+    const void *quoted;
+    size_t bytes;
+
+    for (int i = 0; i < REFUSALS && (quoted = frd_wan_lane_refused(w->lane, &bytes)) != NULL; i++) {
+        pthread_mutex_lock(&w->lock);
+        frd_wan_node_refused(w->node, frd_now_ns(), quoted, bytes);
+        pthread_mutex_unlock(&w->lock);
+    }
+}
 
 static int take_in(driver *d)
 {
@@ -36,6 +49,11 @@ static int take_in(driver *d)
     uint64_t now;
     size_t bytes;
 
+    if (frd_wan_lane_failed(w->lane)) {
+        take_refusals(w);
+        if (buffers == 0)
+            return 1; /* the error stood in front of what has come */
+    }
     if (buffers == 0)
         return 0;
     now = frd_now_ns();
@@ -98,6 +116,8 @@ static bool rest(driver *d)
     timeout.tv_sec = (time_t)(due / FRD_NS_PER_S);
     timeout.tv_nsec = (long)(due % FRD_NS_PER_S);
     (void)ppoll(fd, 2, &timeout, NULL);
+    if ((fd[0].revents & POLLERR) != 0)
+        take_refusals(w);
     if ((fd[1].revents & POLLIN) != 0)
         (void)!read(w->wake_fd, &drain, sizeof(drain));
     pthread_mutex_lock(&w->lock);

@@ -290,6 +290,72 @@ START_TEST(test_strangers)
 }
 END_TEST
 
+/* A process that ends is noticed within a second where its host answers for it: while data flows to or from
+ * it, or nothing but heartbeats. */
+START_TEST(test_gone)
+{
+    const model_link link = line(GBIT / 10, 20 * MS, 0.01);
+    uint64_t died;
+
+    model_init(&m, 3, 6);
+    model_links(&m, &link);
+    model_start(&m);
+    start(0, 1, 1000, 1);
+    start(2, 0, 1000, 2);
+    ck_assert(model_run(&m, m.now_ns + S));
+    if (_i < 2)
+        start(_i, 1 - _i, 8 << 20, 3);
+    model_pass(&m, 100 * MS);
+    m.dead[1] = true;
+    died = m.now_ns;
+    while (m.lost[0] == 0 && m.now_ns < died + 2 * S)
+        model_pass(&m, 10 * MS);
+    printf("gone: %.2f s\n", (double)(m.now_ns - died) / 1e9);
+    ck_assert_uint_le(m.now_ns, died + S);
+    model_pass(&m, 10 * S);
+    ck_assert_int_eq(m.lost[0], 2);
+    ck_assert_int_eq(m.lost[2], 0); /* it had no business with it */
+    ck_assert_ptr_nonnull(strstr(m.why, "ended"));
+    model_free(&m);
+}
+END_TEST
+
+/* Refusals that are strays, or made up, do nothing to who answers: not even all of them, on a lossy line. Nor
+ * those from a NAT that forgot. */
+START_TEST(test_strays)
+{
+    const model_link link = line(GBIT / 10, 60 * MS, 0.05);
+    const frd_wan_addr none = { .len = 0 };
+    unsigned char made_up[64] = { 0x11, 0, 0, 0, 0, 0, 1, 0 };
+
+    model_init(&m, 2, 7);
+    model_links(&m, &link);
+    m.strays[1] = _i == 0 ? 1 : 0.05;
+    m.addr[1] = _i == 2 ? none : m.addr[1];
+    model_start(&m);
+    m.addr[1] = model_addr(1, 0);
+    frd_wan_node_dial(m.node[1], 0, m.now_ns);
+    start(0, 1, 4 << 20, 1);
+    ck_assert(model_run(&m, m.now_ns + 20 * S));
+    for (int i = 0; i < 300; i++) {
+        for (size_t k = 8; k < 16; k++)
+            made_up[k] = (unsigned char)model_draw(&m);
+        frd_wan_node_refused(m.node[0], m.now_ns, made_up, model_draw(&m) % sizeof(made_up));
+        model_pass(&m, 100 * MS);
+    }
+    ck_assert_uint_gt(frd_wan_node_counts(m.node[0])->wan_refused, _i == 2 ? 0 : 10);
+    if (_i == 2) { /* it is silent for some time, its NAT has forgotten it: then it is back */
+        m.dead[1] = true;
+        model_pass(&m, 2 * S);
+        m.dead[1] = false;
+        start(1, 0, 1000, 2);
+        ck_assert(model_run(&m, m.now_ns + 20 * S));
+    }
+    ck_assert_int_eq(m.lost[0], 0);
+    model_free(&m);
+}
+END_TEST
+
 /* An idle pair: few datagrams, the route stays up. */
 START_TEST(test_idle)
 {
@@ -530,6 +596,8 @@ int main(void)
         { "relay", test_relay, 1 },
         { "nat", test_nat, 1 },
         { "strangers", test_strangers, 3 },
+        { "gone", test_gone, 3 },
+        { "strays", test_strays, 3 },
         { "idle", test_idle, 1 },
         { "late_receive", test_late_receive, 1 },
         { "early_window", test_early_window, 5 },

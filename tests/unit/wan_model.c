@@ -12,6 +12,7 @@ enum { BATCH_ROOM = 64000, HEADERS = 28 };
 typedef struct model_event {
     uint64_t at_ns;
     size_t serial;
+    bool refused;     /* an ICMP message */
     bool arrived;     /* or has still the line into its rank before it */
     uint64_t sent_ns; /* if so */
     int to, from;
@@ -312,9 +313,8 @@ static void serve(model *m)
             memset(t->source, 0xee, t->len);
             ended(m, t, true, FEDRDMA_ERR_CANCELED);
         }
-        if (t->in == NULL || m->now_ns < t->start_ns + t->accept_after_ns)
-            continue;
-        if (t->ended_receive)
+        if (t->in == NULL || m->now_ns < t->start_ns + t->accept_after_ns || t->ended_receive ||
+            m->dead[t->to])
             continue;
         if (t->early != NULL) {
             accept_some(m, t);
@@ -449,7 +449,7 @@ static void pull_all(model *m)
         frd_wan_batch batch = { .data = room, .room = sizeof(room), .most = 44 };
         int rounds = 0;
 
-        if (frd_wan_node_due(m->node[i]) > m->now_ns || m->wake_ns[i] > m->now_ns)
+        if (m->dead[i] || frd_wan_node_due(m->node[i]) > m->now_ns || m->wake_ns[i] > m->now_ns)
             continue;
         while (frd_wan_node_pull(m->node[i], m->now_ns, &batch)) {
             for (size_t at = 0; at < batch.bytes; at += batch.segment_bytes) {
@@ -470,7 +470,7 @@ static uint64_t next_time(model *m)
     uint64_t next = m->events > 0 ? m->heap[0].at_ns : UINT64_MAX;
 
     for (int i = 0; i < m->nodes; i++) {
-        uint64_t due = frd_wan_node_due(m->node[i]);
+        uint64_t due = m->dead[i] ? UINT64_MAX : frd_wan_node_due(m->node[i]);
 
         if (due <= m->now_ns) {
             due = m->wake_ns[i] > m->now_ns ? m->wake_ns[i] : m->now_ns + 1;
@@ -484,6 +484,28 @@ static uint64_t next_time(model *m)
     return next;
 }
 
+/* An ICMP message on its way back. */
+static void refuse(model *m, const model_event *e)
+{
+    push(m, (model_event){ .at_ns = m->now_ns + m->link[e->to][e->from].delay_ns,
+                           .refused = true,
+                           .to = e->from,
+                           .from = e->to,
+                           .bytes = e->bytes < 64 ? e->bytes : 64,
+                           .data = copy_of(e->data, e->bytes < 64 ? e->bytes : 64) });
+}
+
+static void arrive(model *m, const model_event *e)
+{
+    m->wake_ns[e->to] = 0;
+    if (e->refused)
+        frd_wan_node_refused(m->node[e->to], m->now_ns, e->data, e->bytes);
+    if (!e->refused && (m->dead[e->to] || (m->strays[e->to] > 0 && model_chance(m) < m->strays[e->to])))
+        refuse(m, e);
+    if (!e->refused && !m->dead[e->to])
+        frd_wan_node_input(m->node[e->to], m->now_ns, &e->addr, e->data, e->bytes);
+}
+
 static void step(model *m, uint64_t until_ns)
 {
     const uint64_t next = next_time(m);
@@ -492,12 +514,10 @@ static void step(model *m, uint64_t until_ns)
     while (m->events > 0 && m->heap[0].at_ns <= m->now_ns) {
         model_event e = pop(m);
 
-        if (e.arrived) {
-            m->wake_ns[e.to] = 0;
-            frd_wan_node_input(m->node[e.to], m->now_ns, &e.addr, e.data, e.bytes);
-        } else {
+        if (e.arrived || e.refused)
+            arrive(m, &e);
+        else
             enter(m, &e);
-        }
         free(e.data);
     }
     serve(m);

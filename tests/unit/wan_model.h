@@ -56,6 +56,8 @@ typedef struct model {
     frd_wan_addr addr[MODEL_NODES]; /* now; a rebinding changes it */
     model_link link[MODEL_NODES][MODEL_NODES];
     model_shaper out[MODEL_NODES], in[MODEL_NODES];
+    bool dead[MODEL_NODES];     /* its process ended: its host refuses what comes for it */
+    double strays[MODEL_NODES]; /* this share of what comes for it is refused, though it is taken, too */
     uint64_t now_ns, random;
     uint64_t late_ns; /* a sender wakes up to so late */
     uint64_t wake_ns[MODEL_NODES];
