@@ -336,6 +336,14 @@ static void serve(model *m)
 
 /* ---- runs ---- */
 
+model_link model_line(uint64_t rate, uint64_t rtt_ns, double loss)
+{
+    return (model_link){ .rate = rate,
+                         .delay_ns = rtt_ns / 2,
+                         .queue_bytes = (uint64_t)((double)rate * (double)rtt_ns / 1e9),
+                         .loss = loss };
+}
+
 void model_init(model *m, int nodes, uint64_t seed)
 {
     memset(m, 0, sizeof(*m));
@@ -430,6 +438,21 @@ void model_send(model *m, model_transfer *t)
     rc = frd_wan_send(m->node[t->from], t->to, m->now_ns, &message, &t->out);
     if (t->out == NULL)
         ended(m, t, true, rc);
+}
+
+model_transfer *model_begin(model *m, int from, int to, size_t len, uint32_t idx)
+{
+    model_transfer *const t = calloc(1, sizeof(*t));
+
+    if (t == NULL)
+        abort();
+    t->from = from;
+    t->to = to;
+    t->len = len;
+    t->seed = idx;
+    t->tag = (frd_tag){ .comm = 1, .idx = idx };
+    model_send(m, t);
+    return t;
 }
 
 bool model_settled(const model *m)

@@ -73,6 +73,8 @@ typedef struct model {
 } model;
 
 void model_init(model *m, int nodes, uint64_t seed);
+/* A line of so many bytes a second, with a queue of what it carries in a round trip. */
+model_link model_line(uint64_t rate, uint64_t rtt_ns, double loss);
 /* All links alike; then change m->link and m->params as needed and call model_start. */
 void model_links(model *m, const model_link *link);
 void model_start(model *m);
@@ -80,6 +82,8 @@ void model_free(model *m);
 
 /* Starts a send now and posts its receive (or, by its fields, later, or never). */
 void model_send(model *m, model_transfer *t);
+/* The same for a transfer that it makes. */
+model_transfer *model_begin(model *m, int from, int to, size_t len, uint32_t idx);
 /* Runs until all transfers ended, or the time; false: the time. */
 bool model_run(model *m, uint64_t until_ns);
 /* Runs for exactly that long. */

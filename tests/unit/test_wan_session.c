@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * test_wan_session.c - the life of the WAN's sessions over modelled links, in virtual time: how ranks find
+ * each other, change their addresses, and end; what comes before it is asked for; what is allocated. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "wan_model.h"
+
+#define GBIT UINT64_C(125000000)
+#define MS FRD_NS_PER_MS
+#define S FRD_NS_PER_S
+
+static model m;
+
+static model_transfer *start(int from, int to, size_t len, uint32_t idx)
+{
+    return model_begin(&m, from, to, len, idx);
+}
+
+/* A rank whose address nobody knows dials; later its address changes. */
+START_TEST(test_nat)
+{
+    const model_link link = model_line(GBIT / 10, 20 * MS, 0);
+    const frd_wan_addr none = { .len = 0 };
+
+    model_init(&m, 2, 5);
+    model_links(&m, &link);
+    m.addr[1] = none;
+    model_start(&m);
+    m.addr[1] = model_addr(1, 1);
+    start(0, 1, 3 << 20, 1); /* waits */
+    model_pass(&m, 500 * MS);
+    ck_assert(!model_settled(&m));
+    frd_wan_node_dial(m.node[1], 0, m.now_ns);
+    ck_assert(model_run(&m, m.now_ns + 3 * S));
+    m.addr[1] = model_addr(1, 2);
+    start(1, 0, 1 << 20, 2);
+    start(0, 1, 1 << 20, 3);
+    ck_assert(model_run(&m, m.now_ns + 5 * S));
+    ck_assert_int_eq(m.failures, 0);
+    model_free(&m);
+}
+END_TEST
+
+/* Nobody is there, another process is, or another job: who asks learns it. */
+START_TEST(test_strangers)
+{
+    const model_link link = model_line(GBIT / 10, 20 * MS, 0);
+    static const char *const why[] = { "no route", "started again", "another job" };
+    model_transfer *t;
+
+    model_init(&m, 2, 6);
+    model_links(&m, &link);
+    m.params[0].lost_ns = m.params[1].lost_ns = 5 * S;
+    model_start(&m);
+    if (_i == 0) {
+        m.link[0][1].down = true;
+    } else {
+        frd_wan_node_free(m.node[1]);
+        m.params[1].epoch += _i == 1;
+        m.params[1].job += _i == 2;
+        ck_assert_int_eq(frd_wan_node_new(&m.params[1], &(frd_wan_user){ .offered = NULL }, &m.node[1]),
+                         FEDRDMA_OK);
+    }
+    t = start(0, 1, 1 << 20, 1);
+    t->ended_receive = true;
+    model_pass(&m, 6 * S);
+    ck_assert_int_eq(m.lost[0], 2);
+    ck_assert_ptr_nonnull(strstr(m.why, why[_i]));
+    ck_assert(t->ended_send && t->sent_rc == FEDRDMA_ERR_RANK_LOST);
+    model_free(&m);
+}
+END_TEST
+
+/* A process that ends is noticed within a second where its host answers for it: while data flows to or from
+ * it, or nothing but heartbeats. */
+START_TEST(test_gone)
+{
+    const model_link link = model_line(GBIT / 10, 20 * MS, 0.01);
+    uint64_t died;
+
+    model_init(&m, 3, 6);
+    model_links(&m, &link);
+    model_start(&m);
+    start(0, 1, 1000, 1);
+    start(2, 0, 1000, 2);
+    ck_assert(model_run(&m, m.now_ns + S));
+    if (_i < 2)
+        start(_i, 1 - _i, 8 << 20, 3);
+    model_pass(&m, 100 * MS);
+    m.dead[1] = true;
+    died = m.now_ns;
+    while (m.lost[0] == 0 && m.now_ns < died + 2 * S)
+        model_pass(&m, 10 * MS);
+    printf("gone: %.2f s\n", (double)(m.now_ns - died) / 1e9);
+    ck_assert_uint_le(m.now_ns, died + S);
+    model_pass(&m, 10 * S);
+    ck_assert_int_eq(m.lost[0], 2);
+    ck_assert_int_eq(m.lost[2], 0); /* it had no business with it */
+    ck_assert_ptr_nonnull(strstr(m.why, "ended"));
+    model_free(&m);
+}
+END_TEST
+
+/* Refusals that are strays, or made up, do nothing to who answers: not even all of them, on a lossy line. Nor
+ * those from a NAT that forgot. */
+START_TEST(test_strays)
+{
+    const model_link link = model_line(GBIT / 10, 60 * MS, 0.05);
+    const frd_wan_addr none = { .len = 0 };
+    unsigned char made_up[64] = { 0x11, 0, 0, 0, 0, 0, 1, 0 };
+
+    model_init(&m, 2, 7);
+    model_links(&m, &link);
+    m.strays[1] = _i == 0 ? 1 : 0.05;
+    m.addr[1] = _i == 2 ? none : m.addr[1];
+    model_start(&m);
+    m.addr[1] = model_addr(1, 0);
+    frd_wan_node_dial(m.node[1], 0, m.now_ns);
+    start(0, 1, 4 << 20, 1);
+    ck_assert(model_run(&m, m.now_ns + 20 * S));
+    for (int i = 0; i < 300; i++) {
+        for (size_t k = 8; k < 16; k++)
+            made_up[k] = (unsigned char)model_draw(&m);
+        frd_wan_node_refused(m.node[0], m.now_ns, made_up, model_draw(&m) % sizeof(made_up));
+        model_pass(&m, 100 * MS);
+    }
+    ck_assert_uint_gt(frd_wan_node_counts(m.node[0])->wan_refused, _i == 2 ? 0 : 10);
+    if (_i == 2) { /* it is silent for some time, its NAT has forgotten it: then it is back */
+        m.dead[1] = true;
+        model_pass(&m, 2 * S);
+        m.dead[1] = false;
+        start(1, 0, 1000, 2);
+        ck_assert(model_run(&m, m.now_ns + 20 * S));
+    }
+    ck_assert_int_eq(m.lost[0], 0);
+    model_free(&m);
+}
+END_TEST
+
+/* An idle pair: few datagrams, the route stays up. */
+START_TEST(test_idle)
+{
+    const model_link link = model_line(GBIT / 10, 20 * MS, 0);
+    frd_wan_route_info info;
+
+    model_init(&m, 2, 6);
+    model_links(&m, &link);
+    model_start(&m);
+    start(0, 1, 1000, 1);
+    ck_assert(model_run(&m, m.now_ns + S));
+    model_pass(&m, 60 * S);
+    ck_assert(frd_wan_node_look(m.node[0], 1, 0, &info) && info.state == FRD_WAN_ROUTE_UP);
+    ck_assert_uint_le(frd_wan_node_counts(m.node[0])->wan_datagrams_sent, 80);
+    ck_assert_uint_ge(frd_wan_node_counts(m.node[0])->wan_datagrams_sent, 4);
+    ck_assert_uint_eq(frd_wan_node_counts(m.node[0])->wan_heartbeats_lost, 0);
+    model_free(&m);
+}
+END_TEST
+
+/* Receives come late: the early window bounds what waits, and nothing is lost. */
+START_TEST(test_late_receive)
+{
+    const model_link link = model_line(GBIT / 10, 20 * MS, 0.01);
+
+    model_init(&m, 2, 7);
+    model_links(&m, &link);
+    m.params[0].early_bytes = m.params[1].early_bytes = 1 << 20;
+    model_start(&m);
+    for (uint32_t n = 0; n < 300; n++) {
+        model_transfer *const t = start(0, 1, n % 3 == 0 ? (size_t)n << 12 : n, n);
+
+        t->accept_after_ns = 3 * S + (300 - n) * MS;
+    }
+    model_pass(&m, 2900 * MS);
+    ck_assert_uint_le(frd_wan_node_counts(m.node[1])->wan_received_bytes, 1 << 20);
+    for (const model_transfer *t = m.transfer; t != NULL; t = t->next)
+        ck_assert(t->offered);
+    ck_assert(model_run(&m, m.now_ns + 30 * S));
+    ck_assert_int_eq(m.failures, 0);
+    model_free(&m);
+}
+END_TEST
+
+/* Both ends count the early window alike, whatever the datagrams' size: it fills up, and nothing is turned
+ * away. */
+START_TEST(test_early_window)
+{
+    static const uint32_t datagram[] = { 1472, 1700, 2100, 4400, 9000 };
+    const uint64_t early = 4 << 20;
+    model_link link = model_line(GBIT, 2 * MS, 0);
+
+    link.queue_bytes = 4 << 20;
+    model_init(&m, 2, 7);
+    model_links(&m, &link);
+    m.params[0].early_bytes = m.params[1].early_bytes = early;
+    m.params[0].datagram_most = m.params[1].datagram_most = datagram[_i];
+    model_start(&m);
+    for (uint32_t n = 0; n < 8; n++)
+        start(0, 1, 1 << 20, n)->accept_after_ns = S;
+    model_pass(&m, 900 * MS);
+    ck_assert_uint_gt(frd_wan_node_counts(m.node[1])->wan_received_bytes, early * 9 / 10);
+    ck_assert_uint_le(frd_wan_node_counts(m.node[1])->wan_received_bytes, early);
+    ck_assert(model_run(&m, m.now_ns + 10 * S));
+    ck_assert_uint_eq(frd_wan_node_counts(m.node[1])->wan_no_room, 0);
+    ck_assert_int_eq(m.failures, 0);
+    model_free(&m);
+}
+END_TEST
+
+/* With no more than a megabyte in flight, nothing that timing, loss or late receives do makes an allocation:
+ * the second half of the rounds differs from the first in all of them. */
+START_TEST(test_steady_memory)
+{
+    const model_link link = model_line(GBIT / 10, 20 * MS, 0);
+    uint64_t allocations = 0;
+
+    model_init(&m, 2, 8 + (uint64_t)_i);
+    model_links(&m, &link);
+    m.params[0].copy_most = m.params[1].copy_most = _i == 1 ? 1 << 20 : 8192;
+    m.params[0].copy_bytes = m.params[1].copy_bytes = 2 << 20;
+    model_start(&m);
+    for (uint32_t n = 0; n < 60; n++) {
+        model_transfer *t;
+
+        if (n == 30) {
+            allocations = frd_mem_allocations();
+            m.link[0][1].loss = m.link[1][0].loss = _i == 3 ? 0.05 : 0.005;
+            m.link[0][1].reorder = _i == 2 ? 0.1 : 0;
+            m.link[0][1].reorder_ns = 5 * MS;
+        }
+        t = start(0, 1, 800000, 100 * n);
+        t->accept_after_ns = n >= 30 ? model_draw(&m) % (100 * MS) : 0;
+        for (uint32_t k = 1; k < 30; k++) {
+            t = start((int)(k % 2), 1 - (int)(k % 2), k * 200, 100 * n + k);
+            t->accept_after_ns = n >= 30 ? model_draw(&m) % (50 * MS) : 0;
+        }
+        ck_assert(model_run(&m, m.now_ns + 20 * S));
+    }
+    ck_assert_uint_eq(frd_mem_allocations(), allocations);
+    ck_assert_int_eq(m.failures, 0);
+    model_free(&m);
+}
+END_TEST
+
+int main(void)
+{
+    const struct {
+        const char *name;
+        const TTest *test;
+        int times;
+    } tests[] = {
+        { "nat", test_nat, 1 },
+        { "strangers", test_strangers, 3 },
+        { "gone", test_gone, 3 },
+        { "strays", test_strays, 3 },
+        { "idle", test_idle, 1 },
+        { "late_receive", test_late_receive, 1 },
+        { "early_window", test_early_window, 5 },
+        { "steady_memory", test_steady_memory, 4 },
+    };
+    Suite *const suite = suite_create("wan_session");
+    SRunner *const runner = srunner_create(suite);
+    int failed;
+
+    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        TCase *const tcase = tcase_create(tests[i].name);
+
+        tcase_set_timeout(tcase, 100);
+        tcase_add_loop_test(tcase, tests[i].test, 0, tests[i].times);
+        suite_add_tcase(suite, tcase);
+    }
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
