@@ -71,7 +71,7 @@ static void teardown(void)
 START_TEST(without_a_file)
 {
     for (int i = 0; i < 6; i++)
-        put(i, i < 2 ? "a" : i < 4 ? "b" : "c", "abcdef" + i, 0);
+        put(i, i < 2 ? "a" : i < 4 ? "b" : "c", &"abcdef"[i], 0);
     places[1].is_near = 1;
     ck_assert_int_eq(make(0, 6, 0), FEDRDMA_OK);
     ck_assert(relays(2, 4, 1) && relays(3, 5, 1) && relays(0, 4, 2) && relays(1, 2, 4)); /* first gateways */
