@@ -16,6 +16,8 @@ work=$(mktemp -d)
 export FRD_LAB_DIR=$work/labs
 chmod 755 "$work"
 trap '"$LAB" down frdtest 2>/dev/null; rm -rf "$work"' EXIT
+# The emulator and both ends of a flow share the machine with other tests; what is timed must not wait for those.
+renice -n -20 -p $$ >/dev/null 2>&1
 number=0
 failures=0
 status=0
@@ -75,22 +77,6 @@ flow() {
     seen=() stat=()
     read_pairs seen "$(grep '=' "$work/out")"
     read_pairs stat "$("$LAB" stat frdtest | grep '^link a > b ')"
-}
-# until_true CONDITION... -- ARGUMENTS: a flow, up to five times, until all conditions hold: its ends share a machine that
-# may be busy, so upper bounds on times hold now and then only. What is wrong is wrong five times.
-until_true() {
-    local conditions=() one all
-    while [ "$1" != -- ]; do
-        conditions+=("$1")
-        shift
-    done
-    shift
-    for _ in 1 2 3 4 5; do
-        flow "$@"
-        all=1
-        for one in "${conditions[@]}"; do eval "$one" || all=0; done
-        [ $all = 0 ] || return
-    done
 }
 at=()
 link() { try "$LAB" set frdtest "link a b loss 0 duplicate 0 corrupt 0 reorder 0 jitter 0s rate none delay 1ms" "$@"; }
@@ -154,39 +140,32 @@ try "$LAB" set frdtest 'silo a nodes 3'
 is "what can't be changed any more" fails_with 1 "can't be changed while it is up"
 
 # ---- delay
-until_true 'between 20000 "${seen[delay_min_us]:-}" 20600' \
-    'between 20000 "${seen[delay_p50_us]:-}" 21500' \
-    -- --rate 200M --time 0.3 a1 b1
+flow --rate 200M --time 0.3 a1 b1
 is "delay: 20 ms one way, at least" between 20000 "${seen[delay_min_us]:-}" 20600
 is "delay: 20 ms one way, most of the time" between 20000 "${seen[delay_p50_us]:-}" 21500
 is "nothing is lost, doubled, overtaken or changed" same "${seen[lost]} ${seen[doubled]} ${seen[overtaken]} ${seen[corrupted]}" "0 0 0 0"
 is "super-packets pass whole" between 5 $((${stat[packets]:-0} / $("$LAB" stat frdtest |
     sed -n 's/^silo a port read=\([0-9]*\).*/\1/p'))) 64
-until_true 'between 40000 "${seen[connect_us]:-}" 42500' -- --tcp --time 0.2 a1 b1
+flow --tcp --time 0.2 a1 b1
 is "round trip: 40 ms" between 40000 "${seen[connect_us]:-}" 42500
 link "link a b delay 10ms jitter 8ms"
-until_true 'between 16000 "${seen[delay_p99_us]:-}" 19500' \
-    'between 12000 "${seen[delay_p50_us]:-}" 16000' \
-    -- --rate 20M --time 1 a1 b1
+flow --rate 20M --time 1 a1 b1
 is "jitter: up to 8 ms more" between 16000 "${seen[delay_p99_us]:-}" 19500
 is "jitter: half of it in the middle" between 12000 "${seen[delay_p50_us]:-}" 16000
 is "jitter keeps the order" same "${seen[overtaken]:-}" 0
 
 # ---- rate and queue: 50 Mbit/s of IP are 49.07 of payload; the queue holds 40 ms of it
 link "link a b delay 20ms rate 50M queue 1bdp"
-until_true 'between 48100000 "${seen[goodput_bps]:-}" 50100000' \
-    'between 57500 "${seen[delay_p50_us]:-}" 62500' \
-    'between 1700 "${seen[lost]:-}" 2500' \
-    -- --rate 80M --time 1 a1 b1
+flow --rate 80M --time 1 a1 b1
 is "rate: 50 Mbit/s within 2%" between 48100000 "${seen[goodput_bps]:-}" 50100000
 is "queue: 1 bdp, nearly always full, is 40 ms more" between 57500 "${seen[delay_p50_us]:-}" 62500
 is "queue: what is lost was counted as dropped there" same "${seen[lost]:-}" "${stat[queue_dropped]:-}"
 is "queue: and that is what did not fit" between 1700 "${seen[lost]:-}" 2500
 link "link a b rate 50M queue 10ms"
-until_true 'between 10000 "${seen[delay_p50_us]:-}" 12500' -- --rate 80M --time 0.3 a1 b1
+flow --rate 80M --time 0.3 a1 b1
 is "queue: 10 ms of it" between 10000 "${seen[delay_p50_us]:-}" 12500
 link "link a b rate 50M queue 100ms" "silo a egress 30M queue 2s"
-until_true 'between 26500000 "${seen[goodput_bps]:-}" 29100000' -- --tcp --time 1.5 --skip 0.5 a1 b1
+flow --tcp --time 1.5 --skip 0.5 a1 b1
 is "rate: a silo's line, by TCP" between 26500000 "${seen[goodput_bps]:-}" 29100000
 try "$LAB" set frdtest "silo a egress none"
 
@@ -204,9 +183,7 @@ flow --rate 200M --time 0.5 a1 b1
 is "duplication: 2%" between 105 "${seen[doubled]:-}" 235
 is "duplication: as counted, nothing else" same "${seen[doubled]} ${seen[lost]}" "${stat[duplicated]} 0"
 link "link a b reorder 3% reorder-by 6ms"
-until_true 'between 175 "${seen[overtaken]:-}" 335' \
-    'between 7000 "${seen[delay_max_us]:-}" 12500' \
-    -- --rate 200M --time 0.5 a1 b1
+flow --rate 200M --time 0.5 a1 b1
 is "reorder: 3%" between 175 "${seen[overtaken]:-}" 335
 is "reorder: as counted, nothing else" same "${seen[overtaken]} ${seen[lost]}" "${stat[reordered]} 0"
 is "reorder: 6 ms late" between 7000 "${seen[delay_max_us]:-}" 12500
@@ -233,7 +210,7 @@ is "one way only" between 50 "${seen[received]:-}" 200
 is "all of it" same "${seen[lost]:-}" 0
 try "$LAB" set frdtest "link a b up"
 at=(--at 0.4 "link a b down" --at 800ms "link a b up")
-until_true 'between 290 $((${seen[lost]:-0} * 1000 / ${seen[sent]:-1})) 375' -- --rate 10M --time 1.2 a1 b1
+flow --rate 10M --time 1.2 a1 b1
 is "a schedule: a third of the time is gone" between 290 $((${seen[lost]:-0} * 1000 / ${seen[sent]:-1})) 375
 link "link a b delay 200ms"
 at=(--at 0.15 "link a b down")
