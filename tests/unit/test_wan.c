@@ -2,7 +2,6 @@
  * test_wan.c - the WAN's protocol over modelled links, in virtual time: what it must reach on clean and lossy
  * lines, that outages and dead routes only delay, and that nothing that a network may do breaks it.
  * FEDRDMA_TEST_SEED=n and CK_RUN_CASE=random rerun a failed random run. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "reduce/crc32c.h"
 #include "wan/rel.h"
 #include "wan/span.h"
+#include "cases.h"
 #include "wan_model.h"
 
 #define GBIT UINT64_C(125000000)
@@ -22,15 +22,6 @@ static model m;
 static model_transfer *start(int from, int to, size_t len, uint32_t idx)
 {
     return model_begin(&m, from, to, len, idx);
-}
-
-static uint64_t again(void)
-{
-    uint64_t bytes = 0;
-
-    for (int i = 0; i < m.nodes; i++)
-        bytes += frd_wan_node_counts(m.node[i])->wan_again_bytes;
-    return bytes;
 }
 
 /* ---- parts ---- */
@@ -119,10 +110,10 @@ START_TEST(test_goodput)
     whole = (double)len / ((double)(t->received_ns - t->start_ns) / 1e9) / (double)GBIT;
     steady = (double)(len - half_bytes) / ((double)(t->received_ns - half_ns) / 1e9) / (double)GBIT;
     printf("loss %.3f: whole %.3f, steady %.3f, median queue %.1f ms, again %.2f%%\n", goodput[_i].loss,
-           whole, steady, (double)model_median_delay(&m) / 1e6, 100 * (double)again() / (double)len);
+           whole, steady, (double)model_median_delay(&m) / 1e6, 100 * (double)model_again(&m) / (double)len);
     ck_assert_double_ge(whole, goodput[_i].whole);
     ck_assert_double_ge(steady, goodput[_i].steady);
-    ck_assert_double_le((double)again() / (double)len, goodput[_i].again);
+    ck_assert_double_le((double)model_again(&m) / (double)len, goodput[_i].again);
     ck_assert_uint_le(model_median_delay(&m), 20 * MS);
     ck_assert_int_eq(m.failures, 0);
     model_free(&m);
@@ -142,8 +133,8 @@ START_TEST(test_reorder)
     model_start(&m);
     start(0, 1, len, 1);
     ck_assert(model_run(&m, m.now_ns + 20 * S));
-    printf("reordered: again %.2f%%\n", 100 * (double)again() / (double)len);
-    ck_assert_double_le((double)again() / (double)len, 0.015);
+    printf("reordered: again %.2f%%\n", 100 * (double)model_again(&m) / (double)len);
+    ck_assert_double_le((double)model_again(&m) / (double)len, 0.015);
     ck_assert_int_eq(m.failures, 0);
     model_free(&m);
 }
@@ -174,7 +165,7 @@ START_TEST(test_outage)
     ck_assert_uint_gt(frd_wan_node_counts(m.node[1])->wan_received_bytes, before + (1 << 20));
     ck_assert(model_run(&m, m.now_ns + 20 * S));
     ck_assert_uint_le(t->received_ns - healed, (len - before) * S / GBIT * 115 / 100 + 500 * MS);
-    ck_assert_uint_le(again(), 2 * (GBIT / 25) + len / 100);
+    ck_assert_uint_le(model_again(&m), 2 * (GBIT / 25) + len / 100);
     ck_assert_int_eq(m.failures, 0);
     model_free(&m);
 }
@@ -338,28 +329,11 @@ END_TEST
 
 int main(void)
 {
-    const struct {
-        const char *name;
-        const TTest *test;
-        int times;
-    } tests[] = {
+    const cases_row rows[] = {
         { "crc", test_crc, 1 },         { "spans", test_spans, 5 },   { "goodput", test_goodput, 4 },
         { "reorder", test_reorder, 2 }, { "outage", test_outage, 3 }, { "relay", test_relay, 1 },
         { "random", test_random, 8 },
     };
-    Suite *const suite = suite_create("wan");
-    SRunner *const runner = srunner_create(suite);
-    int failed;
 
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-        TCase *const tcase = tcase_create(tests[i].name);
-
-        tcase_set_timeout(tcase, 100);
-        tcase_add_loop_test(tcase, tests[i].test, 0, tests[i].times);
-        suite_add_tcase(suite, tcase);
-    }
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return cases_run("wan", rows, sizeof(rows) / sizeof(rows[0]));
 }

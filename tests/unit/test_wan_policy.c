@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * test_wan_policy.c - what a topology file forbids, in virtual time: caps hold for a silo's ranks together
  * and for what is relayed, and cost no more than they say; ranks that may not talk exchange no datagram. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cases.h"
 #include "wan_model.h"
 
 #define GBIT UINT64_C(125000000)
@@ -30,12 +30,7 @@ static void finish(void)
 
 static void start(int from, int to, size_t len, uint32_t idx)
 {
-    model_transfer *const t = calloc(1, sizeof(*t));
-
-    ck_assert_ptr_nonnull(t);
-    *t =
-        (model_transfer){ .from = from, .to = to, .len = len, .seed = idx, .tag = { .comm = 1, .idx = idx } };
-    model_send(&m, t);
+    (void)model_begin(&m, from, to, len, idx);
 }
 
 static uint64_t received(int rank)
@@ -148,19 +143,12 @@ END_TEST
 
 int main(void)
 {
-    Suite *const suite = suite_create("wan policy");
-    TCase *const tcase = tcase_create("policy");
-    SRunner *const runner = srunner_create(suite);
-    int failed;
+    const cases_row rows[] = {
+        { "caps_hold_for_a_silo", caps_hold_for_a_silo, 1 },
+        { "caps_hold_for_a_rank", caps_hold_for_a_rank, 1 },
+        { "relays_keep_their_caps", relays_keep_their_caps, 1 },
+        { "barred_ranks_exchange_nothing", barred_ranks_exchange_nothing, 2 },
+    };
 
-    tcase_set_timeout(tcase, 60);
-    tcase_add_test(tcase, caps_hold_for_a_silo);
-    tcase_add_test(tcase, caps_hold_for_a_rank);
-    tcase_add_test(tcase, relays_keep_their_caps);
-    tcase_add_loop_test(tcase, barred_ranks_exchange_nothing, 0, 2);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return cases_run("wan policy", rows, sizeof(rows) / sizeof(rows[0]));
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * test_wan_rate.c - what the WAN's rate control must make of links that change, jitter, lose, or are shared;
  * in virtual time. `make tests/unit/wan_bench` makes a program that prints the same and more as a table. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cases.h"
 #include "wan_rate.h"
 
 #define MS FRD_NS_PER_MS
@@ -49,7 +49,7 @@ START_TEST(test_change)
     rate_begin(&w, 2, 1, change[_i].rate[0], change[_i].rtt_ns[0], 1.0);
     rate_flow(&w, 0, 1);
     rate_pass(&w, 2 * S);
-    again = (double)rate_again(&w);
+    again = (double)model_again(&w.m);
     rate_line(&w, 0, rate, change[_i].rtt_ns[1], 1.0);
     if (change[_i].out_ns > 0) {
         w.m.link[0][1].down = w.m.link[1][0].down = true;
@@ -59,7 +59,7 @@ START_TEST(test_change)
     first = share(1, S, rate);
     rate_pass(&w, S);
     second = share(1, S, rate);
-    again = ((double)rate_again(&w) - again) / (double)content;
+    again = ((double)model_again(&w.m) - again) / (double)content;
     printf("%s: %.2f, then %.2f of the line, again %.2f bdp\n", change[_i].what, first, second, again);
     ck_assert_double_ge(first, change[_i].first);
     ck_assert_double_ge(second, change[_i].second);
@@ -177,11 +177,7 @@ END_TEST
 
 int main(void)
 {
-    const struct {
-        const char *name;
-        const TTest *test;
-        int times;
-    } tests[] = {
+    const cases_row rows[] = {
         { "change", test_change, sizeof(change) / sizeof(change[0]) },
         { "trap", test_trap, 2 },
         { "sharing", test_sharing, sizeof(sharing) / sizeof(sharing[0]) },
@@ -190,19 +186,6 @@ int main(void)
         { "relay", test_relay, 1 },
         { "slow_silo", test_slow_silo, 1 },
     };
-    Suite *const suite = suite_create("wan_rate");
-    SRunner *const runner = srunner_create(suite);
-    int failed;
 
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-        TCase *const tcase = tcase_create(tests[i].name);
-
-        tcase_set_timeout(tcase, 100);
-        tcase_add_loop_test(tcase, tests[i].test, 0, tests[i].times);
-        suite_add_tcase(suite, tcase);
-    }
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return cases_run("wan_rate", rows, sizeof(rows) / sizeof(rows[0]));
 }

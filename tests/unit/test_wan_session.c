@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * test_wan_session.c - the life of the WAN's sessions over modelled links, in virtual time: how ranks find
  * each other, change their addresses, and end; what comes before it is asked for; what is allocated. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "cases.h"
 #include "wan_model.h"
 
 #define GBIT UINT64_C(125000000)
@@ -248,11 +248,7 @@ END_TEST
 
 int main(void)
 {
-    const struct {
-        const char *name;
-        const TTest *test;
-        int times;
-    } tests[] = {
+    const cases_row rows[] = {
         { "nat", test_nat, 1 },
         { "strangers", test_strangers, 3 },
         { "gone", test_gone, 3 },
@@ -262,19 +258,6 @@ int main(void)
         { "early_window", test_early_window, 5 },
         { "steady_memory", test_steady_memory, 4 },
     };
-    Suite *const suite = suite_create("wan_session");
-    SRunner *const runner = srunner_create(suite);
-    int failed;
 
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-        TCase *const tcase = tcase_create(tests[i].name);
-
-        tcase_set_timeout(tcase, 100);
-        tcase_add_loop_test(tcase, tests[i].test, 0, tests[i].times);
-        suite_add_tcase(suite, tcase);
-    }
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return cases_run("wan_session", rows, sizeof(rows) / sizeof(rows[0]));
 }

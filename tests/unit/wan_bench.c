@@ -65,7 +65,7 @@ static void change(const char *what, uint64_t rate0, uint64_t rtt0, uint64_t rat
     rate_begin(&w, 2, 1, rate0, rtt0, 1.0);
     rate_flow(&w, 0, 1);
     rate_pass(&w, 3 * S);
-    again = rate_again(&w);
+    again = model_again(&w.m);
     rate_line(&w, 0, rate1, rtt1, 1.0);
     if (out_ns > 0) {
         w.m.link[0][1].down = w.m.link[1][0].down = true;
@@ -80,7 +80,7 @@ static void change(const char *what, uint64_t rate0, uint64_t rtt0, uint64_t rat
         say(" %.2f", (double)(rate_got(&w, 1, 0) - before) / (double)rate1);
     }
     say(", again %.2f bdp\n",
-        (double)(rate_again(&w) - again) / ((double)(rate0 > rate1 ? rate0 : rate1) * (double)rtt0 / 1e9));
+        (double)(model_again(&w.m) - again) / ((double)(rate0 > rate1 ? rate0 : rate1) * (double)rtt0 / 1e9));
     rate_end(&w);
 }
 

@@ -455,6 +455,15 @@ model_transfer *model_begin(model *m, int from, int to, size_t len, uint32_t idx
     return t;
 }
 
+uint64_t model_again(const model *m)
+{
+    uint64_t bytes = 0;
+
+    for (int i = 0; i < m->nodes; i++)
+        bytes += frd_wan_node_counts(m->node[i])->wan_again_bytes;
+    return bytes;
+}
+
 bool model_settled(const model *m)
 {
     for (const model_transfer *t = m->transfer; t != NULL; t = t->next) {

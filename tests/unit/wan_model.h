@@ -84,6 +84,8 @@ void model_free(model *m);
 void model_send(model *m, model_transfer *t);
 /* The same for a transfer that it makes. */
 model_transfer *model_begin(model *m, int from, int to, size_t len, uint32_t idx);
+/* Bytes that all sent again. */
+uint64_t model_again(const model *m);
 /* Runs until all transfers ended, or the time; false: the time. */
 bool model_run(model *m, uint64_t until_ns);
 /* Runs for exactly that long. */

@@ -128,31 +128,7 @@ uint64_t rate_got(const rate_world *w, int to, int from)
     return bytes;
 }
 
-uint64_t rate_again(const rate_world *w)
-{
-    uint64_t bytes = 0;
-
-    for (int i = 0; i < w->m.nodes; i++)
-        bytes += frd_wan_node_counts(w->m.node[i])->wan_again_bytes;
-    return bytes;
-}
-
 /* ---- measurements ---- */
-
-static model_transfer *message(model *m, int from, int to, size_t len, uint32_t idx)
-{
-    model_transfer *const t = calloc(1, sizeof(*t));
-
-    if (t == NULL)
-        abort();
-    t->from = from;
-    t->to = to;
-    t->len = len;
-    t->seed = idx;
-    t->tag = (frd_tag){ .comm = 1, .idx = idx };
-    model_send(m, t);
-    return t;
-}
 
 rate_goodput rate_transfer(uint64_t rate, uint64_t rtt_ns, double loss, size_t len)
 {
@@ -163,7 +139,7 @@ rate_goodput rate_transfer(uint64_t rate, uint64_t rtt_ns, double loss, size_t l
 
     rate_begin(&w, 2, 1, rate, rtt_ns, 1.0);
     w.m.link[0][1].loss = w.m.link[1][0].loss = loss;
-    t = message(&w.m, 0, 1, len, 1);
+    t = model_begin(&w.m, 0, 1, len, 1);
     model_pass(&w.m, (uint64_t)(0.3 * (double)len / (double)rate * 1e9));
     half_ns = w.m.now_ns;
     half_bytes = frd_wan_node_counts(w.m.node[1])->wan_received_bytes;
@@ -171,7 +147,7 @@ rate_goodput rate_transfer(uint64_t rate, uint64_t rtt_ns, double loss, size_t l
         abort();
     g.whole = (double)len / ((double)(t->received_ns - t->start_ns) / 1e9) / (double)rate;
     g.steady = (double)(len - half_bytes) / ((double)(t->received_ns - half_ns) / 1e9) / (double)rate;
-    g.again = (double)rate_again(&w) / (double)len;
+    g.again = (double)model_again(&w.m) / (double)len;
     g.median_ns = model_median_delay(&w.m);
     rate_end(&w);
     return g;
@@ -185,7 +161,7 @@ static double exchange(rate_world *w, uint64_t rate, unsigned mib, uint32_t firs
     for (uint32_t n = 0; n < pairs * messages; n++) {
         const uint32_t pair = n % pairs, from = pair % nodes, by = 1 + pair / nodes;
 
-        message(&w->m, (int)from, (int)((from + by) % nodes), 1 << 20, first + n);
+        model_begin(&w->m, (int)from, (int)((from + by) % nodes), 1 << 20, first + n);
     }
     if (!model_run(&w->m, w->m.now_ns + 60 * S))
         abort();
@@ -271,16 +247,16 @@ uint64_t rate_trap(uint64_t rate, uint64_t rtt_ns, double loss)
 
     rate_begin(&w, 2, 1, rate, rtt_ns, 1.0);
     w.m.link[0][1].loss = w.m.link[1][0].loss = loss;
-    message(&w.m, 0, 1, rate * 5, 1);
+    model_begin(&w.m, 0, 1, rate * 5, 1);
     model_pass(&w.m, 5 * S);
     w.m.link[0][1].loss = w.m.link[1][0].loss = 0;
     if (!model_run(&w.m, w.m.now_ns + 500 * S))
         abort();
     w.m.link[0][1].loss = w.m.link[1][0].loss = loss;
-    message(&w.m, 0, 1, rate, 2);
+    model_begin(&w.m, 0, 1, rate, 2);
     model_pass(&w.m, 5 * S);
     w.m.link[0][1].loss = w.m.link[1][0].loss = 0;
-    t = message(&w.m, 0, 1, 262144, 3);
+    t = model_begin(&w.m, 0, 1, 262144, 3);
     if (!model_run(&w.m, w.m.now_ns + 500 * S))
         abort();
     rtt_ns = t->received_ns - t->start_ns;

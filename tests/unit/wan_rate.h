@@ -28,9 +28,8 @@ void rate_line(rate_world *w, int from, uint64_t rate, uint64_t rtt_ns, double q
 /* From now on there is always something to send. */
 void rate_flow(rate_world *w, int from, int to);
 void rate_pass(rate_world *w, uint64_t ns);
-/* Bytes of messages (in steps of 64 KiB) that have arrived; bytes sent again by all. */
+/* Bytes of messages (in steps of 64 KiB) that have arrived. */
 uint64_t rate_got(const rate_world *w, int to, int from);
-uint64_t rate_again(const rate_world *w);
 
 /* ---- measurements, as shares ---- */
 
