@@ -4,57 +4,14 @@
 # test_lab.sh - the lab does what it was told: every impairment is measured by a flow and set beside its bound, and
 # beside the emulator's own counters. What it can't keep up with is void, and it leaves nothing behind. TAP.
 # shellcheck disable=SC2016,SC2317 # variables are for others to expand; is() calls its conditions
-set -u
+. "${srcdir:-.}/tests/wan/common.sh"
 
-tests=$(cd "${srcdir:-.}" && pwd)/tests/wan
-builddir=$(cd "${builddir:-.}" && pwd)
-export builddir
-LAB=$tests/fedrdma-lab
 WANEM=$builddir/tests/wan/wanem
 FLOW=$builddir/tests/wan/wanflow
-work=$(mktemp -d)
-export FRD_LAB_DIR=$work/labs
 chmod 755 "$work"
 trap '"$LAB" down frdtest 2>/dev/null; rm -rf "$work"' EXIT
-# The emulator and both ends of a flow share the machine with other tests; what is timed must not wait for those.
-renice -n -20 -p $$ >/dev/null 2>&1
-number=0
-failures=0
-status=0
-: >"$work/out"
 
-"$LAB" run two -- true >"$work/out" 2>&1
-if [ $? = 77 ]; then
-    cat "$work/out"
-    exit 77
-fi
-
-# is NAME CONDITION...: one TAP line; on failure what was seen.
-is() {
-    local name=$1
-    shift
-    number=$((number + 1))
-    if "$@"; then
-        echo "ok $number - $name"
-    else
-        failures=$((failures + 1))
-        echo "not ok $number - $name"
-        echo "# not true: $*; status $status"
-        sed 's/^/# /' "$work/out" | head -n 30
-        declare -p seen stat 2>/dev/null | sed 's/^/# /'
-    fi
-}
-
-once() { # COMMAND...: its output to $work/out, its status to $status
-    timeout 60 "$@" >"$work/out" 2>&1 </dev/null
-    status=$?
-}
-try() { # the same, once more if the emulator could not keep up
-    for _ in 1 2 3; do
-        once "$@"
-        [ $status = 75 ] || return
-    done
-}
+say_more() { declare -p seen stat 2>/dev/null; }
 status_is() { [ "$status" = "$1" ]; }
 says() { grep -qF -- "$1" "$work/out"; }
 fails_with() { status_is "$1" && says "$2"; }
@@ -73,18 +30,18 @@ read_pairs() { # array text
 # flow ARGUMENTS...: wanflow in the lab frdtest, once more if the emulator could not keep up. Then ${seen[...]} has
 # what it saw, and ${stat[...]} what the emulator counted from a to b.
 flow() {
-    try "$LAB" run frdtest ${at[@]+"${at[@]}"} -- "$FLOW" "$@"
+    unvoid "$LAB" run frdtest ${at[@]+"${at[@]}"} -- "$FLOW" "$@"
     seen=() stat=()
     read_pairs seen "$(grep '=' "$work/out")"
     read_pairs stat "$("$LAB" stat frdtest | grep '^link a > b ')"
 }
 at=()
-link() { try "$LAB" set frdtest "link a b loss 0 duplicate 0 corrupt 0 reorder 0 jitter 0s rate none delay 1ms" "$@"; }
+link() { unvoid "$LAB" set frdtest "link a b loss 0 duplicate 0 corrupt 0 reorder 0 jitter 0s rate none delay 1ms" "$@"; }
 
 # ---- what is said about mistakes
 printf '%s\n' '# comment' 'silo a' 'silo b nodes 0' '' 'link a c rate 1M' 'link a a' 'silo a' 'mtu 9' 'nonsense' \
     'link a a1 rate 3' 'silo x1' >"$work/bad.lab"
-try "$LAB" up "$work/bad.lab"
+unvoid "$LAB" up "$work/bad.lab"
 is "mistakes in a file end up with status 2" status_is 2
 is "with file and line: a bad number" says "$work/bad.lab:3: nodes \"0\" should be a number from 1 to 64"
 is "a silo that is not there" says "$work/bad.lab:5: there is no silo \"c\""
@@ -93,50 +50,50 @@ is "a silo twice" says "$work/bad.lab:7: silo \"a\" is declared already"
 is "an unknown line" says "$work/bad.lab:9: \"nonsense\" is no command"
 is "a silo's name that could be a node's" says "$work/bad.lab:11: silo \"x1\" should be called by letters alone"
 printf 'silo a\nsilo b\nlink a b rate 1M loss 120%% delay\n' >"$work/bad.lab"
-try "$LAB" up "$work/bad.lab"
+unvoid "$LAB" up "$work/bad.lab"
 is "a share over all" fails_with 2 ":3: loss \"120%\" is more than all"
 printf 'silo a\nsilo b\nlink a b rate 1M delay\n' >"$work/bad.lab"
-try "$LAB" up "$work/bad.lab"
+unvoid "$LAB" up "$work/bad.lab"
 is "a value that is missing" fails_with 2 ":3: delay needs a value"
 printf 'silo a\n' >"$work/bad.lab"
-try "$LAB" up "$work/bad.lab"
+unvoid "$LAB" up "$work/bad.lab"
 is "one silo is no lab" fails_with 2 ":1: the file ends with 1 silos"
-try "$LAB" up nowhere
+unvoid "$LAB" up nowhere
 is "a file that is not there" fails_with 2 "no topology file nowhere"
-try "$LAB" run --rtt 40 two -- true
+unvoid "$LAB" run --rtt 40 two -- true
 is "a bad value of an option" fails_with 2 'rtt "40" should be a time'
-try "$LAB" run --cc nosuch two -- true
+unvoid "$LAB" run --cc nosuch two -- true
 is "an unknown congestion control, and which there are" fails_with 2 '"nosuch" can'\''t be had on node a1; there are:'
 read -r -a available </proc/sys/net/ipv4/tcp_available_congestion_control
 for cc in "${available[@]}"; do
-    try "$LAB" run --cc "$cc" two -- "$FLOW" --tcp --time 0.1 a1 b1
+    unvoid "$LAB" run --cc "$cc" two -- "$FLOW" --tcp --time 0.1 a1 b1
     is "connections of $cc" says "cc=$cc "
 done
-try "$LAB" stat frdnone
+unvoid "$LAB" stat frdnone
 is "a lab that is not up" fails_with 2 "no lab frdnone is up"
 for tool in "$LAB" "$WANEM" "$FLOW"; do
-    try "$tool" --help
+    unvoid "$tool" --help
     is "${tool##*/} --help" fails_with 0 "Usage: ${tool##*/}"
 done
 is "nothing is left of all that" test -z "$(ls -A "$FRD_LAB_DIR")"
 
 # ---- a lab that stays
-try "$LAB" up --rtt 40ms --set 'link a b rate none' --cc reno --name frdtest two
+unvoid "$LAB" up --rtt 40ms --set 'link a b rate none' --cc reno --name frdtest two
 is "a lab comes up and names its nodes" fails_with 0 "lab frdtest is up: a1 b1"
-try "$LAB" up --name frdtest two
+unvoid "$LAB" up --name frdtest two
 is "its name is taken then" fails_with 2 "a lab frdtest is up already"
-try "$LAB" list
+unvoid "$LAB" list
 is "and in the list" says "frdtest: a1 b1"
-try "$LAB" exec frdtest b1 -- sh -c 'echo $FEDRDMA_SILO $FEDRDMA_NODE $(cat /proc/sys/kernel/hostname); cat /proc/sys/net/ipv4/tcp_congestion_control
+unvoid "$LAB" exec frdtest b1 -- sh -c 'echo $FEDRDMA_SILO $FEDRDMA_NODE $(cat /proc/sys/kernel/hostname); cat /proc/sys/net/ipv4/tcp_congestion_control
     ls /sys/class/net; exit 5'
 is "a command on a node, and its status" fails_with 5 "b b1 b1"
 is "sees the node's devices" says wan0
 is "and its congestion control" says reno
-try "$LAB" exec frdtest c1 -- true
+unvoid "$LAB" exec frdtest c1 -- true
 is "a node that is not there" fails_with 2 "no node c1, but a1 b1"
-try "$LAB" set frdtest 'link a b loss 0.1% bogus 1'
+unvoid "$LAB" set frdtest 'link a b loss 0.1% bogus 1'
 is "a wrong command" fails_with 1 '"bogus" is nothing that a link has'
-try "$LAB" set frdtest 'silo a nodes 3'
+unvoid "$LAB" set frdtest 'silo a nodes 3'
 is "what can't be changed any more" fails_with 1 "can't be changed while it is up"
 
 # ---- delay
@@ -167,7 +124,7 @@ is "queue: 10 ms of it" between 10000 "${seen[delay_p50_us]:-}" 12500
 link "link a b rate 50M queue 100ms" "silo a egress 30M queue 2s"
 flow --tcp --time 1.5 --skip 0.5 a1 b1
 is "rate: a silo's line, by TCP" between 26500000 "${seen[goodput_bps]:-}" 29100000
-try "$LAB" set frdtest "silo a egress none"
+unvoid "$LAB" set frdtest "silo a egress none"
 
 # ---- chance: 8491 datagrams; bounds of five standard deviations
 link "link a b loss 5%"
@@ -208,7 +165,7 @@ is "a black hole" same "${seen[received]} ${stat[down]} ${stat[state]}" "0 ${see
 flow --rate 5M --time 0.2 b1 a1
 is "one way only" between 50 "${seen[received]:-}" 200
 is "all of it" same "${seen[lost]:-}" 0
-try "$LAB" set frdtest "link a b up"
+unvoid "$LAB" set frdtest "link a b up"
 at=(--at 0.4 "link a b down" --at 800ms "link a b up")
 flow --rate 10M --time 1.2 a1 b1
 is "a schedule: a third of the time is gone" between 290 $((${seen[lost]:-0} * 1000 / ${seen[sent]:-1})) 375
@@ -230,13 +187,13 @@ link "link a > b nat none"
 flow --rate 5M --time 0.1 a1 b1
 is "without it all come in" same "${seen[lost]:-}" 0
 printf '%s\n' '# an outage' '' '0.1 link a b down' 'soon link a b up' >"$work/schedule"
-try "$LAB" run --schedule "$work/schedule" frdtest -- true
+unvoid "$LAB" run --schedule "$work/schedule" frdtest -- true
 is "a schedule that is wrong" fails_with 2 '"at soon link a b up": at "soon" should be seconds'
 
 # ---- ends
-try "$LAB" run frdtest -- sh -c 'exit 9'
+unvoid "$LAB" run frdtest -- sh -c 'exit 9'
 is "a run ends as its command" status_is 9
-try "$LAB" run --timeout 1 frdtest -- sleep 60
+unvoid "$LAB" run --timeout 1 frdtest -- sleep 60
 is "or in time" status_is 124
 "$LAB" set frdtest "late 1us" >/dev/null
 once "$LAB" run frdtest -- "$FLOW" --time 0.1 a1 b1
@@ -252,7 +209,7 @@ done
 pid=$(sed 's/ .*//' "$FRD_LAB_DIR/frdtest/init")
 kill -9 "$pid"
 is "a lab's init is killed" gone "$pid"
-try "$LAB" list
+unvoid "$LAB" list
 is "which was all of it" test -z "$(ls -A "$FRD_LAB_DIR")"
 
 mkfifo "$work/tell"
@@ -264,7 +221,7 @@ inside=$(sed 's/ .*//' "$FRD_LAB_DIR/two-$run/init")
 kill -9 "$run"
 wait "$run" 2>/dev/null
 is "kill -9 of it ends what is inside" gone "$inside"
-try "$LAB" list
+unvoid "$LAB" list
 is "and the next call removes the rest" test -z "$(ls -A "$FRD_LAB_DIR")"
 
 # ---- silos share their lines
@@ -274,25 +231,25 @@ silo b
 silo c ingress 20M queue 50ms nodes 2
 link * * delay 2ms
 END
-try "$LAB" run "$work/three.lab" -- bash -c "
+unvoid "$LAB" run "$work/three.lab" -- bash -c "
     $FLOW --rate 60M --time 1 a1 b1 & $FLOW --rate 15M --time 1 a1 c1 & wait"
 is "egress is shared by all links of a silo" \
     between 36000000 "$(sed -n 's/.*goodput_bps=\([0-9]*\).*/\1/p' "$work/out" | awk '{ s += $1 } END { print s }')" 41000000
-try "$LAB" run "$work/three.lab" -- bash -c "
+unvoid "$LAB" run "$work/three.lab" -- bash -c "
     $FLOW --rate 15M --time 1 a1 c1 & $FLOW --rate 15M --time 1 b1 c2 & wait"
 is "ingress is shared by all nodes of a silo" \
     between 18800000 "$(sed -n 's/.*goodput_bps=\([0-9]*\).*/\1/p' "$work/out" | awk '{ s += $1 } END { print s }')" 20800000
-try "$LAB" run "$work/three.lab" -- "$FLOW" --rate 200M --time 0.3 c1 c2
+unvoid "$LAB" run "$work/three.lab" -- "$FLOW" --rate 200M --time 0.3 c1 c2
 is "nodes of a silo are near each other" grep -q ' lost=0 .* delay_p50_us=[0-9]\{1,3\} ' "$work/out"
 
 # ---- ranks
-try "$LAB" run "$work/three.lab" -- "$builddir/tools/fedrdma-run" -n 4 --silos 3 --nodes-per-silo 1 --no-prefix \
+unvoid "$LAB" run "$work/three.lab" -- "$builddir/tools/fedrdma-run" -n 4 --silos 3 --nodes-per-silo 1 --no-prefix \
     fedrdma-lab rank -- sh -c 'echo $FEDRDMA_SILO $FEDRDMA_NODE ${FEDRDMA_RENDEZVOUS%:*} $(ip -o -4 addr show wan0)'
 is "ranks find their nodes" grep -q "^b b1 10.77.1.1 2: wan0 .*10.77.2.1/16" "$work/out"
-try "$LAB" run "$work/three.lab" -- "$builddir/tools/fedrdma-run" -n 3 --silos 3 fedrdma-lab rank -- \
+unvoid "$LAB" run "$work/three.lab" -- "$builddir/tools/fedrdma-run" -n 3 --silos 3 fedrdma-lab rank -- \
     "$builddir/examples/hello_allreduce"
 is "and each other" status_is 0
-try "$LAB" run two -- "$builddir/tools/fedrdma-run" -n 3 --silos 3 fedrdma-lab rank -- true
+unvoid "$LAB" run two -- "$builddir/tools/fedrdma-run" -n 3 --silos 3 fedrdma-lab rank -- true
 is "more silos than there are" says "the lab has 2 silos only"
 
 # ---- without root, and without TUN devices
@@ -307,7 +264,7 @@ fi
 kinds=veth
 { : <>/dev/net/tun; } 2>/dev/null && kinds="veth tun"
 for kind in $kinds; do
-    try ${other[@]+"${other[@]}"} "$work/fedrdma-lab" run --ports "$kind" --set "late 20ms" --cc reno "$work/three.lab" -- \
+    unvoid ${other[@]+"${other[@]}"} "$work/fedrdma-lab" run --ports "$kind" --set "late 20ms" --cc reno "$work/three.lab" -- \
         "$work/wanflow" --rate 20M --time 0.3 --size 1400 a1 b1
     if [ $status = 77 ]; then
         number=$((number + 1))
@@ -318,5 +275,4 @@ for kind in $kinds; do
     is "without root, $kind: the delay, too" grep -q ' delay_min_us=2[0-9][0-9][0-9] ' "$work/out"
 done
 
-echo "1..$number"
-[ $failures = 0 ]
+finish

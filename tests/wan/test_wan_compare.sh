@@ -6,34 +6,9 @@
 # what is wrong with a command line. TAP.
 # shellcheck disable=SC2317 # is() calls its conditions
 # shellcheck disable=SC2016 # awk programs expand nothing here
-set -u
+. "${srcdir:-.}/tests/wan/common.sh"
 
-top=$(cd "${srcdir:-.}" && pwd)
-work=$(mktemp -d)
-export FRD_LAB_DIR=$work/labs
-trap 'rm -rf "$work"' EXIT
-number=0
-failures=0
-
-"$top/tests/wan/fedrdma-lab" run two -- true >"$work/out" 2>&1
-if [ $? = 77 ]; then
-    cat "$work/out"
-    exit 77
-fi
-
-is() {
-    local name=$1
-    shift
-    number=$((number + 1))
-    if "$@"; then
-        echo "ok $number - $name"
-    else
-        failures=$((failures + 1))
-        echo "not ok $number - $name"
-        echo "# not true: $*; status $status"
-        sed 's/^/# /' "$work/out" "$work/rows.csv" 2>/dev/null | head -n 40
-    fi
-}
+say_more() { cat "$work/rows.csv" 2>/dev/null; }
 try() { # compare|outage arguments...
     timeout 100 "$top/perf/wan/$1" --csv "$work/rows.csv" "${@:2}" >"$work/out" 2>&1 </dev/null
     status=$?
@@ -121,5 +96,4 @@ try outage --rate 100M --rtt 10ms --bytes 4M --down 0.5 --timeout 60 --libraries
 is "an outage takes as long as it lasts, and the result is right" awk -F, 'NR == 2 { least = $8 }
     NR == 3 { good = $7 == 0.5 && $8 > 0.5 && $9 == least && $13 == "yes" } END { exit !good }' "$work/rows.csv"
 
-echo "1..$number"
-[ $failures = 0 ]
+finish
