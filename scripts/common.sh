@@ -47,20 +47,28 @@ install_packages() {
     rm -f "$log"
 }
 
-# build_in dir [configure arguments]: configures (anew if the arguments changed) and compiles in dir.
+# Those packages of scripts/packages that the system has: what configure can find.
+packages_here() {
+    # shellcheck disable=SC2046 # names without spaces
+    dpkg-query -W -f '${db:Status-Status} ${Package}\n' $(awk '!/^#/ { print $2 }' scripts/packages) 2>/dev/null |
+        sed -n 's/^installed //p' | tr '\n' ' ' || true
+}
+
+# build_in dir [configure arguments]: configures (anew if the arguments or the packages changed) and compiles in dir.
 build_in() {
-    local dir=$1 log
+    local dir=$1 log with
     shift
+    with="$* | $(packages_here)"
     mkdir -p "$dir"
     log=$dir/build.log
     : >"$log"
     if [ ! -x configure ] || [ configure.ac -nt configure ]; then
         step "Making configure" "$log" autoreconf -fi
     fi
-    if [ ! -f "$dir/Makefile" ] || [ "$*" != "$(cat "$dir/configured-with" 2>/dev/null)" ]; then
+    if [ ! -f "$dir/Makefile" ] || [ "$with" != "$(cat "$dir/configured-with" 2>/dev/null)" ]; then
         # shellcheck disable=SC2016
         step "Configuring in $dir" "$log" sh -c 'cd "$0" && ../configure "$@"' "$dir" "$@"
-        printf '%s' "$*" >"$dir/configured-with"
+        printf '%s' "$with" >"$dir/configured-with"
     fi
     step "Compiling in $dir" "$log" make -C "$dir" -j "$(nproc)"
 }
