@@ -65,6 +65,7 @@ struct frd_wan_session {
     uint32_t opened_below; /* all messages before it are known to the peer */
     frd_wan_table outs;
     struct frd_wan_items notes, again;
+    unsigned notes_left; /* notes that have not arrived */
     struct frd_wan_outs controls, blocked, flow[FRD_WAN_FLOWS];
     unsigned flows_used; /* bits */
     unsigned flow_now;
@@ -133,6 +134,8 @@ bool frd_wan_session_pull(frd_wan_session *session, uint64_t now_ns, frd_wan_bat
 frd_wan_route *frd_wan_session_route(frd_wan_session *session, const frd_wan_via *via, unsigned hops,
                                      bool may_add);
 bool frd_wan_session_up(const frd_wan_session *session);
+/* Bytes of a chunk with its header that fit into a datagram of any route: it may have to go again. */
+size_t frd_wan_session_narrowest(const frd_wan_session *session);
 /* Looks again at when something is due. */
 void frd_wan_session_wake(frd_wan_session *session);
 

@@ -6,6 +6,12 @@
 
 #include "wan/core.h"
 
+/* How long who leaves waits for what was said to arrive: lost several times, on the slowest route that is up.
+ */
+#define LINGER_NS (200 * FRD_NS_PER_MS)
+#define LINGER_MOST_NS (3 * FRD_NS_PER_S)
+enum { LINGER_TRIPS = 8 };
+
 int frd_wan_node_new(const frd_wan_params *params, const frd_wan_user *user, frd_wan_node **node)
 {
     frd_wan_node *const n = frd_calloc(1, sizeof(*n));
@@ -109,7 +115,7 @@ bool frd_wan_flushed(const frd_wan_node *node)
     for (unsigned i = 0; i < node->sessions; i++) {
         const frd_wan_session *const s = node->list[i];
 
-        if (!s->lost && (s->copies > 0 || !STAILQ_EMPTY(&s->notes)))
+        if (!s->lost && !s->left && (s->copies > 0 || s->notes_left > 0))
             return false;
     }
     return true;
@@ -121,10 +127,29 @@ void frd_wan_goodbye(frd_wan_node *node, uint64_t now_ns)
     for (unsigned i = 0; i < node->sessions; i++) {
         frd_wan_session *const s = node->list[i];
 
-        for (unsigned k = 0; k < s->routes && !s->lost; k++)
+        s->leaving = true;
+        for (unsigned k = 0; k < s->routes && !s->lost && !s->left; k++)
             s->route[k]->bye = s->route[k]->state != FRD_WAN_ROUTE_NEW;
         frd_wan_session_wake(s);
     }
+}
+
+uint64_t frd_wan_linger_ns(const frd_wan_node *node)
+{
+    uint64_t longest = 0;
+
+    for (unsigned i = 0; i < node->sessions; i++) {
+        const frd_wan_session *const s = node->list[i];
+
+        for (unsigned k = 0; k < s->routes && !s->lost && !s->left; k++) {
+            const frd_wan_path *const path = &s->route[k]->path;
+
+            if (frd_wan_route_usable(s->route[k]) && path->smooth_ns + 4 * path->var_ns > longest)
+                longest = path->smooth_ns + 4 * path->var_ns;
+        }
+    }
+    longest = LINGER_NS + LINGER_TRIPS * longest;
+    return longest < LINGER_MOST_NS ? longest : LINGER_MOST_NS;
 }
 
 bool frd_wan_parted(const frd_wan_node *node)

@@ -130,6 +130,9 @@ bool frd_wan_flushed(const frd_wan_node *node);
 /* Says goodbye to all: the datagrams come out of frd_wan_node_pull. */
 void frd_wan_goodbye(frd_wan_node *node, uint64_t now_ns);
 
+/* How long it makes sense to wait for frd_wan_flushed, and then for frd_wan_parted. */
+uint64_t frd_wan_linger_ns(const frd_wan_node *node);
+
 /* Has everyone who can heard the goodbye? */
 bool frd_wan_parted(const frd_wan_node *node);
 

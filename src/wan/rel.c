@@ -14,7 +14,7 @@
 #include "base/clock.h"
 
 enum {
-    GOT_KEPT = 192, /* ranges that are left of FRD_WAN_GOT_RANGES when these are used up */
+    GOT_KEPT = 768, /* ranges that are left of FRD_WAN_GOT_RANGES when these are used up */
     OWED_MAX = 16,  /* datagrams that one acknowledgement may cover when they come fast */
     OWED_FIRST = 64 /* of the first so many, every second is acknowledged: the sender starts by them */
 };
@@ -243,6 +243,8 @@ void frd_wan_rel_received(frd_wan_rel *rel, uint64_t number, uint64_t now_ns, bo
     if (rel->got_count == 1 || number > rel->got_largest) {
         rel->got_largest = number;
         rel->got_largest_ns = now_ns;
+    } else {
+        rel->late[rel->lates++ % FRD_WAN_LATE] = number;
     }
     if (!asks)
         return;
@@ -253,19 +255,47 @@ void frd_wan_rel_received(frd_wan_rel *rel, uint64_t number, uint64_t now_ns, bo
         rel->ack_ns = now_ns + ACK_DELAY_NS;
 }
 
+_Static_assert((int)FRD_WAN_LATE < (int)FRD_WAN_ACK_RANGES, "the latest ranges must be among those acknowledged");
+
+/* Which ranges to acknowledge, latest first: the latest ones, and where something came late, or on a path
+ * that holds many back it would never be said. Every late one is said in the acknowledgements of the next
+ * ones, too. */
+static unsigned choose(const frd_wan_rel *rel, uint32_t *chosen)
+{
+    const uint32_t count = rel->got.count;
+    const unsigned lates = rel->lates < FRD_WAN_LATE ? rel->lates : FRD_WAN_LATE;
+    unsigned n = 0;
+
+    for (uint32_t i = count; i-- > 0 && n < (unsigned)FRD_WAN_ACK_RANGES - (unsigned)FRD_WAN_LATE;)
+        chosen[n++] = i;
+    for (unsigned k = 0; k < lates; k++) {
+        const uint32_t i = frd_wan_spans_find(&rel->got, rel->late[k]);
+        unsigned at = n;
+
+        while (at > 0 && chosen[at - 1] < i)
+            at--;
+        if (i == count || (at > 0 && chosen[at - 1] == i))
+            continue;
+        memmove(chosen + at + 1, chosen + at, (n - at) * sizeof(*chosen));
+        chosen[at] = i;
+        n++;
+    }
+    return n;
+}
+
 size_t frd_wan_rel_write_ack(frd_wan_rel *rel, uint64_t now_ns, unsigned char *at, size_t room)
 {
     const uint64_t delay = (now_ns - rel->got_largest_ns) / 16000;
     frd_wan_wire_ack head = { .type = FRD_WAN_ACK,
                               .delay_16us = delay > UINT16_MAX ? UINT16_MAX : (uint16_t)delay,
                               .came_us = (uint32_t)(rel->got_largest_ns / 1000) };
+    uint32_t chosen[FRD_WAN_ACK_RANGES];
     size_t bytes = sizeof(head);
 
-    for (uint32_t i = rel->got.count; i-- > 0 && head.ranges < FRD_WAN_ACK_RANGES;) {
-        const frd_wan_range range = { (uint32_t)rel->got.at[i].lo, (uint32_t)(rel->got.at[i].hi - 1) };
+    for (unsigned k = choose(rel, chosen), i = 0; i < k && bytes + sizeof(frd_wan_range) <= room; i++) {
+        const frd_wan_span *const span = &rel->got.at[chosen[i]];
+        const frd_wan_range range = { (uint32_t)span->lo, (uint32_t)(span->hi - 1) };
 
-        if (bytes + sizeof(range) > room)
-            break;
         memcpy(at + bytes, &range, sizeof(range));
         bytes += sizeof(range);
         head.ranges++;

@@ -13,8 +13,9 @@
 #include "wan/wire.h"
 
 enum {
-    FRD_WAN_ITEMS = 8,       /* in a datagram */
-    FRD_WAN_GOT_RANGES = 256 /* remembered of what arrived; what is older counts as arrived */
+    FRD_WAN_ITEMS = 8,         /* in a datagram */
+    FRD_WAN_GOT_RANGES = 1024, /* remembered of what arrived; what is older counts as arrived */
+    FRD_WAN_LATE = 16          /* of what came late last, acknowledged whatever came behind it */
 };
 
 struct frd_wan_item;
@@ -59,6 +60,8 @@ typedef struct frd_wan_rel {
     frd_wan_spans got;
     frd_wan_span got_room[FRD_WAN_GOT_RANGES];
     uint64_t got_floor; /* what is below counts as arrived */
+    uint64_t late[FRD_WAN_LATE];
+    unsigned lates;
     uint64_t got_largest, got_largest_ns, got_count;
     unsigned owed;   /* datagrams since our last acknowledgement */
     uint64_t ack_ns; /* when it is due; UINT64_MAX: none */

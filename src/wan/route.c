@@ -273,6 +273,7 @@ static void probe(frd_wan_route *route, uint64_t now_ns)
     route->rel.probes++;
     route->rel.last_ns = now_ns;
     route->ping = true;
+    route->bye = s->leaving; /* perhaps that is what was lost */
     if (route->rel.probes == PROBES_DEGRADED && route->state == FRD_WAN_ROUTE_UP) {
         leave_up(route, FRD_WAN_ROUTE_DEGRADED, now_ns);
         return;

@@ -4,6 +4,7 @@
  * Every route that is up and has room takes the next chunks, so the load follows what each delivers; but none
  * takes a chunk that it would bring later than the others bring all that is left. */
 #include "base/clock.h"
+#include "base/num.h"
 #include "wan/core.h"
 
 /* Both ends compute the same, whoever asks. */
@@ -96,6 +97,20 @@ bool frd_wan_session_up(const frd_wan_session *s)
     return false;
 }
 
+size_t frd_wan_session_narrowest(const frd_wan_session *s)
+{
+    size_t room = FRD_WAN_DATAGRAM_MAX;
+
+    for (unsigned i = 0; i < s->routes; i++) {
+        const frd_wan_route *const r = s->route[i];
+
+        if (frd_wan_route_usable(r))
+            room =
+                frd_min_size(room, r->datagram_bytes - frd_wan_head_bytes(r->hops) - s->seal.ops->tag_bytes);
+    }
+    return room;
+}
+
 void frd_wan_session_lose(frd_wan_session *s, const char *why)
 {
     if (s->lost)
@@ -173,6 +188,12 @@ static uint64_t due(const frd_wan_session *s)
     uint64_t first = lost_at(s);
     const bool work = frd_wan_session_has_work(s);
 
+    if (s->left) {
+        first = UINT64_MAX;
+        for (unsigned i = 0; i < s->routes; i++)
+            first = s->route[i]->rel.ack_ns < first ? s->route[i]->rel.ack_ns : first;
+        return first;
+    }
     if (frd_wan_doubt_due(&s->doubt) < first)
         first = frd_wan_doubt_due(&s->doubt);
     for (unsigned i = 0; i < s->routes; i++) {
@@ -185,14 +206,17 @@ static uint64_t due(const frd_wan_session *s)
 
 void frd_wan_session_run(frd_wan_session *s, uint64_t now_ns)
 {
+    if (s->left) { /* nothing is said to it any more, but that its goodbye came */
+        if (wanted(s))
+            frd_wan_session_lose(s, "it has left the job");
+        return;
+    }
     if (s->dialed && s->alone_ns == 0 && !frd_wan_session_up(s))
         s->alone_ns = now_ns;
     for (unsigned i = 0; i < s->routes; i++)
         frd_wan_route_run(s->route[i], now_ns);
     frd_wan_doubt_run(s, now_ns);
-    if (s->left && wanted(s))
-        frd_wan_session_lose(s, "it has left the job");
-    else if (lost_at(s) <= now_ns)
+    if (lost_at(s) <= now_ns)
         frd_wan_session_lose(s, "no route to it has worked for as long as the option wan_lost allows");
 }
 
@@ -228,7 +252,7 @@ static bool fill(frd_wan_session *s, frd_wan_route *route, uint64_t now_ns, uint
 
 bool frd_wan_session_pull(frd_wan_session *s, uint64_t now_ns, frd_wan_batch *batch)
 {
-    if (s->lost || !frd_wan_session_has_work(s)) {
+    if (s->lost || s->left || !frd_wan_session_has_work(s)) {
         for (unsigned i = 0; i < s->routes; i++)
             frd_wan_line_leave(s->route[i]);
     }
@@ -242,7 +266,7 @@ bool frd_wan_session_pull(frd_wan_session *s, uint64_t now_ns, frd_wan_batch *ba
             return true;
         }
     }
-    if (!frd_wan_session_has_work(s))
+    if (s->left || !frd_wan_session_has_work(s))
         goto idle;
     for (unsigned i = 0; i < s->routes; i++) {
         frd_wan_route *const route = s->route[(s->turn + i) % s->routes];

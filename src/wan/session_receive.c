@@ -200,7 +200,7 @@ bool frd_wan_accept(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in, void *b
     in->moving_bytes = 0;
     frd_wan_stash_free_all(&node->memory, *early);
     *early = NULL;
-    if (!told && !s->lost && in->state == FRD_WAN_IN_OFFERED)
+    if (!told && in->state == FRD_WAN_IN_OFFERED)
         frd_wan_item_note(s, FRD_WAN_VERDICT, FRD_WAN_ACCEPT, in->entry.id); /* may lose the session */
     if (in->state == FRD_WAN_IN_WITHDRAWN || (s->lost && !complete(in))) {
         *rc = in->state == FRD_WAN_IN_WITHDRAWN ? FEDRDMA_ERR_CANCELED : FEDRDMA_ERR_RANK_LOST;
@@ -227,11 +227,14 @@ void frd_wan_refuse(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in)
 {
     frd_wan_session *const s = in->session;
 
+    const uint32_t id = in->entry.id;
+    const bool withdrawn = in->state == FRD_WAN_IN_WITHDRAWN;
+
     (void)node;
     (void)now_ns;
-    if (in->state != FRD_WAN_IN_WITHDRAWN && !s->lost)
-        frd_wan_item_note(s, FRD_WAN_VERDICT, FRD_WAN_REFUSE, in->entry.id);
     close_in(s, in);
+    if (!withdrawn)
+        frd_wan_item_note(s, FRD_WAN_VERDICT, FRD_WAN_REFUSE, id); /* the last: it may lose the session */
 }
 
 void frd_wan_cancel_receive(frd_wan_node *node, uint64_t now_ns, frd_wan_in *in)

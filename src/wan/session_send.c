@@ -33,14 +33,18 @@ static void item_unref(frd_wan_session *s, frd_wan_item *item)
 
 void frd_wan_item_note(frd_wan_session *s, uint8_t type, uint8_t verdict, uint32_t id)
 {
-    frd_wan_item *const item = item_new(s, type, id);
+    frd_wan_item *item;
 
+    if (s->left || s->lost) /* nobody is there to read it */
+        return;
+    item = item_new(s, type, id);
     if (item == NULL) {
         frd_wan_session_lose(s, "out of memory");
         return;
     }
     item->verdict = verdict;
     item->queued = true;
+    s->notes_left++;
     STAILQ_INSERT_TAIL(&s->notes, item, link);
     frd_wan_session_wake(s);
 }
@@ -248,14 +252,16 @@ int frd_wan_send(frd_wan_node *node, int peer, uint64_t now_ns, const frd_wan_me
 void frd_wan_cancel_send(frd_wan_node *node, int peer, uint64_t now_ns, frd_wan_out *out)
 {
     frd_wan_session *const s = node->session[peer];
+    const uint32_t id = out->entry.id;
+    const bool opened = out->opened;
 
     (void)now_ns;
     out->told = true;
-    if (out->opened)
-        frd_wan_item_note(s, FRD_WAN_RESET, 0, out->entry.id);
     out_stop(s, out);
     release_early(s, out);
     out_settle(s, out);
+    if (opened)
+        frd_wan_item_note(s, FRD_WAN_RESET, 0, id); /* the last: it may lose the session */
 }
 
 /* ---- fate of datagrams ---- */
@@ -266,6 +272,7 @@ static void item_done(frd_wan_session *s, frd_wan_item *item)
 
     item->done = true;
     item->out = NULL;
+    s->notes_left -= item->type != FRD_WAN_CHUNK;
     if (out == NULL)
         return;
     out->items--;
@@ -375,8 +382,8 @@ static frd_wan_out *flow_head(frd_wan_session *s, unsigned f)
     return NULL;
 }
 
-/* Control messages go before all others, unless too many messages are unknown to the peer: then what tells it of them
- * must go first, again if need be. */
+/* Control messages go before all others, unless too many messages are unknown to the peer: then what tells it
+ * of them must go first, again if need be. */
 static bool control_is_next(const frd_wan_session *s)
 {
     const frd_wan_out *const out = TAILQ_FIRST(&s->controls);
@@ -409,21 +416,6 @@ bool frd_wan_session_has_work(const frd_wan_session *session)
     return first(s, &s->notes) != NULL || first(s, &s->again) != NULL || next_out(s) != NULL;
 }
 
-/* Bytes of a chunk with its header that fit into a datagram of any route: it may have to go again. */
-static size_t narrowest(const frd_wan_session *s)
-{
-    size_t room = FRD_WAN_DATAGRAM_MAX;
-
-    for (unsigned i = 0; i < s->routes; i++) {
-        const frd_wan_route *const r = s->route[i];
-
-        if (frd_wan_route_usable(r))
-            room =
-                frd_min_size(room, r->datagram_bytes - frd_wan_head_bytes(r->hops) - s->seal.ops->tag_bytes);
-    }
-    return room;
-}
-
 /* Cuts the next chunk of a message into at most `room` bytes, headers included. */
 static frd_wan_item *cut(frd_wan_session *s, frd_wan_out *out, size_t room)
 {
@@ -434,7 +426,7 @@ static frd_wan_item *cut(frd_wan_session *s, frd_wan_out *out, size_t room)
 
     if (room < head + frd_min_size(out->len - out->cut, DATA_LEAST))
         return NULL;
-    bytes = frd_min_size(frd_min_size(room, narrowest(s)) - head, out->len - out->cut);
+    bytes = frd_min_size(frd_min_size(room, frd_wan_session_narrowest(s)) - head, out->len - out->cut);
     if (early)
         bytes = frd_min_size(bytes, early_room(s));
     item = item_new(s, FRD_WAN_CHUNK, out->entry.id);

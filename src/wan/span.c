@@ -54,11 +54,16 @@ int64_t frd_wan_spans_add(frd_wan_spans *s, uint64_t lo, uint64_t hi)
     return (int64_t)(hi - lo - old);
 }
 
-bool frd_wan_spans_has(const frd_wan_spans *s, uint64_t x)
+uint32_t frd_wan_spans_find(const frd_wan_spans *s, uint64_t x)
 {
     const uint32_t i = find(s, x + 1);
 
-    return i < s->count && s->at[i].lo <= x && x < s->at[i].hi;
+    return i < s->count && s->at[i].lo <= x && x < s->at[i].hi ? i : s->count;
+}
+
+bool frd_wan_spans_has(const frd_wan_spans *s, uint64_t x)
+{
+    return frd_wan_spans_find(s, x) < s->count;
 }
 
 void frd_wan_spans_keep(frd_wan_spans *s, uint32_t count)

@@ -23,6 +23,8 @@ typedef struct frd_wan_spans {
  * no room for an interval more. */
 int64_t frd_wan_spans_add(frd_wan_spans *spans, uint64_t lo, uint64_t hi);
 bool frd_wan_spans_has(const frd_wan_spans *spans, uint64_t x);
+/* The interval that x is in; spans->count: none. */
+uint32_t frd_wan_spans_find(const frd_wan_spans *spans, uint64_t x);
 /* Forgets the lowest intervals until `count` are left. */
 void frd_wan_spans_keep(frd_wan_spans *spans, uint32_t count);
 

@@ -18,10 +18,6 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-/* How long close() waits for what was copied to arrive, and then for the goodbyes: it is called when nothing
- * is left to be said; this bounds the wait for ranks that died. */
-#define LINGER_NS (200 * FRD_NS_PER_MS)
-
 /* FNV-1a (Fowler, Noll, Vo), 64 bits. */
 static uint64_t hash(const char *text)
 {
@@ -198,7 +194,7 @@ static bool wan_look(frd_net *net, int peer, frd_net_sight *sight)
 
 static void wait_until(frd_wan *w, bool (*done)(const frd_wan_node *node))
 {
-    const uint64_t end = frd_now_ns() + LINGER_NS;
+    const uint64_t end = frd_now_ns() + frd_wan_linger_ns(w->node);
     const struct timespec when = { .tv_sec = (time_t)(end / FRD_NS_PER_S),
                                    .tv_nsec = (long)(end % FRD_NS_PER_S) };
     int rc = 0;

@@ -123,11 +123,13 @@ END_TEST
 /* What comes late is not lost: once the path has shown how late, next to nothing goes again. */
 START_TEST(test_reorder)
 {
-    model_link link = model_line(GBIT / 5, 40 * MS, 0);
+    model_link link = model_line(_i == 2 ? GBIT : GBIT / 5, 40 * MS, 0);
     const size_t len = (size_t)64 << 20;
 
     link.reorder = 0.05;
-    link.reorder_ns = (_i == 0 ? 4 : 12) * MS;
+    link.reorder_ns = (_i == 0 ? 4 : _i == 1 ? 12 : 30) * MS;
+    link.duplicate = _i == 2 ? 0.01 : 0;
+    link.corrupt = _i == 2 ? 0.001 : 0;
     model_init(&m, 2, 1);
     model_links(&m, &link);
     model_start(&m);
@@ -331,7 +333,7 @@ int main(void)
 {
     const cases_row rows[] = {
         { "crc", test_crc, 1 },         { "spans", test_spans, 5 },   { "goodput", test_goodput, 4 },
-        { "reorder", test_reorder, 2 }, { "outage", test_outage, 3 }, { "relay", test_relay, 1 },
+        { "reorder", test_reorder, 3 }, { "outage", test_outage, 3 }, { "relay", test_relay, 1 },
         { "random", test_random, 8 },
     };
 

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "cases.h"
+#include "wan/core.h"
 #include "wan_model.h"
 
 #define GBIT UINT64_C(125000000)
@@ -141,6 +142,90 @@ START_TEST(test_strays)
 }
 END_TEST
 
+/* Memory ends in the middle of an answer, or of taking something back: the peer is lost, and nothing is
+ * reported twice or used any more. */
+START_TEST(test_no_memory)
+{
+    const model_link link = model_line(GBIT / 10, 20 * MS, 0);
+    const int end = _i < 1 ? 0 : 1;
+    frd_wan_early *early = NULL;
+    model_transfer *t;
+    frd_pool *items;
+    int rc;
+
+    model_init(&m, 2, 9);
+    model_links(&m, &link);
+    model_start(&m);
+    t = start(0, 1, 20000, 1);
+    t->accept_after_ns = _i == 3 ? 0 : 100 * S; /* 3: while it arrives */
+    if (_i == 3)
+        m.link[0][1].rate = 100000;
+    model_pass(&m, _i == 3 ? 150 * MS : S);
+    ck_assert_ptr_nonnull(t->in);
+    items = &m.node[end]->memory.items;
+    items->free_list = NULL;
+    items->object_bytes = SIZE_MAX / 2;
+    if (_i == 0) {
+        frd_wan_cancel_send(m.node[0], 1, m.now_ns, t->out);
+        t->ended_send = true;
+        ck_assert_uint_eq(m.node[0]->session[1]->outs.count, 0);
+    } else if (_i == 1) {
+        static unsigned char buf[20000];
+
+        ck_assert(!frd_wan_accept(m.node[1], m.now_ns, t->in, buf, t, &early, &rc));
+        t->ended_receive = true;
+    } else {
+        (_i == 2 ? frd_wan_refuse : frd_wan_cancel_receive)(m.node[1], m.now_ns, t->in);
+        t->ended_receive = true;
+    }
+    ck_assert_int_eq(m.lost[end], 2 - end);
+    ck_assert_uint_eq(m.node[1]->session[0]->ins.count, _i == 0 ? 1 : 0);
+    model_pass(&m, S);
+    ck_assert_int_eq(m.failures, 0);
+    model_free(&m);
+}
+END_TEST
+
+/* Who leaves has said all before its goodbye is heard, whatever is lost; and nobody asks for it afterwards.
+ */
+START_TEST(test_goodbye)
+{
+    const model_link link = model_line(GBIT / 10, 100 * MS, 0);
+    uint64_t end, sent;
+
+    model_init(&m, 2, 100 + (uint64_t)_i);
+    model_links(&m, &link);
+    m.params[0].lost_ns = 5 * S;
+    model_start(&m);
+    start(0, 1, 1 << 20, 1);
+    ck_assert(model_run(&m, m.now_ns + 10 * S));
+    m.link[1][0].loss = m.link[0][1].loss = 0.4; /* from here on much is lost: verdicts, goodbyes, copies */
+    for (uint32_t n = 2; n < 12; n++) {
+        start(1, 0, 100, 2 * n);
+        start(0, 1, 100000, 2 * n + 1);
+    }
+    ck_assert(model_run(&m, m.now_ns + 60 * S));
+    for (end = m.now_ns + 60 * S; !frd_wan_flushed(m.node[1]) && m.now_ns < end;)
+        model_pass(&m, MS);
+    frd_wan_goodbye(m.node[1], m.now_ns);
+    m.wake_ns[1] = 0;
+    ck_assert_uint_ge(frd_wan_linger_ns(m.node[1]), 1000 * MS);
+    for (end = m.now_ns + frd_wan_linger_ns(m.node[1]); !frd_wan_parted(m.node[1]) && m.now_ns < end;)
+        model_pass(&m, MS);
+    m.dead[1] = true;
+    model_pass(&m, S);
+    ck_assert_int_eq(m.left[0], 2);
+    sent = frd_wan_node_counts(m.node[0])->wan_datagrams_sent;
+    model_pass(&m, 30 * S);
+    ck_assert_uint_eq(frd_wan_node_counts(m.node[0])->wan_datagrams_sent, sent);
+    ck_assert_int_eq(m.lost[0], 0);
+    for (const model_transfer *t = m.transfer; t != NULL; t = t->next)
+        ck_assert(t->sent_rc == FEDRDMA_OK && t->received_rc == FEDRDMA_OK);
+    ck_assert_int_eq(m.failures, 0);
+    model_free(&m);
+}
+END_TEST
+
 /* An idle pair: few datagrams, the route stays up. */
 START_TEST(test_idle)
 {
@@ -253,6 +338,8 @@ int main(void)
         { "strangers", test_strangers, 3 },
         { "gone", test_gone, 3 },
         { "strays", test_strays, 3 },
+        { "no_memory", test_no_memory, 4 },
+        { "goodbye", test_goodbye, 8 },
         { "idle", test_idle, 1 },
         { "late_receive", test_late_receive, 1 },
         { "early_window", test_early_window, 5 },
