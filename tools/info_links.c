@@ -296,20 +296,6 @@ static int show(const job *j, int turn)
 
 /* ---- the job ---- */
 
-/* wan, which keeps count, unless something else is asked for. */
-static int join(job *j)
-{
-    fedrdma_options *options = NULL;
-    int rc = fedrdma_options_create(&options);
-
-    if (rc == FEDRDMA_OK && getenv("FEDRDMA_TRANSPORTS") == NULL)
-        rc = fedrdma_options_set(options, "transports", "shm,wan,ucx");
-    if (rc == FEDRDMA_OK)
-        rc = fedrdma_init(options, &j->context);
-    fedrdma_options_destroy(options);
-    return complain(j, rc);
-}
-
 static int make_pairs(job *j)
 {
     int rc = FEDRDMA_OK;
@@ -370,7 +356,7 @@ static void wait_until(uint64_t due_ns)
 int info_links_run(const info_links *what)
 {
     job j = { .what = what };
-    int rc = join(&j);
+    int rc = complain(&j, fedrdma_init(NULL, &j.context));
 
     if (rc == FEDRDMA_OK)
         rc = prepare(&j);

@@ -11,8 +11,6 @@ die() {
 }
 note() { printf 'note: %s\n' "$*" >&2; }
 
-export FEDRDMA_TRANSPORTS=${FEDRDMA_TRANSPORTS:-shm,wan,ucx} # what is measured here; by default the library leaves wan out
-
 # number_of 128M 1024: in units of one.
 number_of() { awk -v text="$1" -v base="$2" 'BEGIN { u = tolower(substr(text, length(text)))
     printf "%.0f", (text + 0) * base ^ index("kmg", u ~ /[kmg]/ ? u : "-") }'; }

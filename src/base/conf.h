@@ -26,9 +26,8 @@
     X(TEXT, topology, "", \
       "path of the topology file, the same on all ranks; see fedrdma-topology(5); empty: none") \
     X(TEXT, node, "", "name of this rank's node; empty: the host's own identity") \
-    X(TEXT, transports, "shm,ucx", \
-      "transports that may be used, best first: shm, wan (between silos, young), ucx, loop (ranks in one " \
-      "process)") \
+    X(TEXT, transports, "shm,wan,ucx", \
+      "transports that may be used, best first: shm, wan (between silos), ucx, loop (ranks in one process)") \
     X(TEXT, algo, "", "algorithms by size, e.g. allreduce:0-4k:recdbl,4k-:ring;broadcast:0-:binomial") \
     X(TEXT, log, "", "lines on standard error up to: error, warn, info, debug") \
     X(TEXT, threads, "single", "single, or multiple: any thread may call at any time") \

@@ -23,7 +23,6 @@ allreduces() { # fedrdma-run's arguments
 }
 
 plan 5
-export FEDRDMA_TRANSPORTS=shm,wan,ucx
 allreduces -n 6 --silos 2 --nodes-per-silo 3
 carries "one gateway" 0 3
 allreduces -n 6 --silos 2 --nodes-per-silo 3 --env FEDRDMA_GATEWAYS=2

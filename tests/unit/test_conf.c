@@ -65,7 +65,7 @@ START_TEST(defaults_are_those_of_the_table)
     ck_assert_int_eq(conf.rank, -1);
     ck_assert_int_eq(conf.size, -1);
     ck_assert_str_eq(conf.rendezvous, "");
-    ck_assert_str_eq(conf.transports, "shm,ucx");
+    ck_assert_str_eq(conf.transports, "shm,wan,ucx");
     ck_assert_uint_eq(conf.connect_timeout, 30 * FRD_NS_PER_S);
     ck_assert_uint_eq(conf.fragment, 1 << 20);
     ck_assert(!conf.check);
