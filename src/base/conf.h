@@ -65,7 +65,7 @@
     X(TIME, wan_heartbeat, "500ms", \
       "a route between silos that is in use gives a sign of life at least so often") \
     X(TIME, wan_lost, "180s", \
-      "a rank of another silo that no route reaches is lost after so long; 0s: never") \
+      "a rank of another silo that no route reaches any more is lost after so long; 0s: never") \
     X(SIZE, wan_early, "16m", \
       "bytes taken from a rank of another silo before their receives; above rate x RTT") \
     X(SIZE, wan_start, "256k", "bytes sent in the first round trip of a route between silos") \

@@ -56,6 +56,7 @@ struct frd_wan_session {
     uint64_t used_ns;  /* last message */
     uint64_t alone_ns; /* since then no route is up */
     bool dialed, left, leaving, lost;
+    bool met;           /* some route was up */
     bool barred;        /* nothing goes straight to it, or comes straight from it */
     frd_wan_line *line; /* to its silo; NULL: without a cap */
     const char *why;

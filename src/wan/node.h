@@ -48,6 +48,7 @@ typedef struct frd_wan_params {
     uint64_t epoch; /* random: this process */
     uint64_t heartbeat_ns;
     uint64_t lost_ns;        /* a peer without any route is lost after that; 0: never */
+    uint64_t meet_ns;        /* one that was never up, so much later: it may wait to be told of us */
     uint64_t early_bytes;    /* taken from a peer before its messages are accepted */
     uint64_t copy_most;      /* a message of up to so many bytes is copied, and ends at once */
     uint64_t copy_bytes;     /* copies kept per peer, at most */

@@ -136,6 +136,7 @@ static void go_up(frd_wan_route *route, uint64_t now_ns)
         return;
     route->state = FRD_WAN_ROUTE_UP;
     route->session->alone_ns = 0;
+    route->session->met = true;
     route->ping_ns = now_ns + beat;
     route->rel.probes = 0;
     if (route->probe_ns == UINT64_MAX && route->datagram_most > route->datagram_bytes &&

@@ -138,11 +138,13 @@ static bool wanted(const frd_wan_session *s)
     return false;
 }
 
+/* We may have been told of a peer long before it is told of us, and until then it does not answer: how long
+ * that may take is the start's to say. */
 static uint64_t lost_at(const frd_wan_session *s)
 {
-    const uint64_t wait = s->node->params.lost_ns;
+    const uint64_t wait = s->node->params.lost_ns + (s->met ? 0 : s->node->params.meet_ns);
 
-    return wait == 0 || s->alone_ns == 0 ? UINT64_MAX : s->alone_ns + wait;
+    return s->node->params.lost_ns == 0 || s->alone_ns == 0 ? UINT64_MAX : s->alone_ns + wait;
 }
 
 /* Bytes that a route may take now without delaying the whole: not if the others are done with everything
@@ -217,7 +219,9 @@ void frd_wan_session_run(frd_wan_session *s, uint64_t now_ns)
         frd_wan_route_run(s->route[i], now_ns);
     frd_wan_doubt_run(s, now_ns);
     if (lost_at(s) <= now_ns)
-        frd_wan_session_lose(s, "no route to it has worked for as long as the option wan_lost allows");
+        frd_wan_session_lose(s, s->met ? "no route to it has worked for as long as the option wan_lost allows"
+                                       : "no route to it has ever worked, for as long as the options "
+                                         "connect_timeout and wan_lost together allow");
 }
 
 /* Datagrams of messages, as many as may go at once. */

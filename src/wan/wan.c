@@ -263,6 +263,7 @@ static int open_node(frd_wan *w, uint32_t carried, frd_story *story)
         .epoch = w->card.epoch,
         .heartbeat_ns = conf->wan_heartbeat,
         .lost_ns = conf->wan_lost,
+        .meet_ns = conf->connect_timeout,
         .early_bytes = conf->wan_early,
         .copy_most = conf->eager,
         .copy_bytes = conf->eager_credit,

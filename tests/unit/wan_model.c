@@ -380,6 +380,25 @@ void model_links(model *m, const model_link *link)
     }
 }
 
+static void tell(model *m, int rank)
+{
+    for (int k = 0; k < m->nodes; k++) {
+        if (k != rank)
+            (void)frd_wan_node_peer(m->node[rank], k, m->params[k].epoch, &m->addr[k], 1);
+    }
+}
+
+void model_tell(model *m, int rank)
+{
+    tell(m, rank);
+    for (int k = 0; k < m->nodes; k++) {
+        if (k != rank)
+            frd_wan_node_dial(m->node[rank], k, m->now_ns);
+    }
+    m->untold[rank] = false;
+    m->wake_ns[rank] = 0;
+}
+
 void model_start(model *m)
 {
     for (int i = 0; i < m->nodes; i++) {
@@ -398,10 +417,8 @@ void model_start(model *m)
             abort();
     }
     for (int i = 0; i < m->nodes; i++) {
-        for (int k = 0; k < m->nodes; k++) {
-            if (i != k)
-                (void)frd_wan_node_peer(m->node[i], k, m->params[k].epoch, &m->addr[k], 1);
-        }
+        if (!m->untold[i])
+            tell(m, i);
     }
 }
 

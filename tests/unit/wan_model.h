@@ -56,6 +56,7 @@ typedef struct model {
     frd_wan_addr addr[MODEL_NODES]; /* now; a rebinding changes it */
     model_link link[MODEL_NODES][MODEL_NODES];
     model_shaper out[MODEL_NODES], in[MODEL_NODES];
+    bool untold[MODEL_NODES];   /* not told of the others by model_start, but by model_tell */
     bool dead[MODEL_NODES];     /* its process ended: its host refuses what comes for it */
     double strays[MODEL_NODES]; /* this share of what comes for it is refused, though it is taken, too */
     uint64_t now_ns, random;
@@ -78,6 +79,8 @@ model_link model_line(uint64_t rate, uint64_t rtt_ns, double loss);
 /* All links alike; then change m->link and m->params as needed and call model_start. */
 void model_links(model *m, const model_link *link);
 void model_start(model *m);
+/* Tells a rank of all others; it dials them at once, as with a real lane. */
+void model_tell(model *m, int rank);
 void model_free(model *m);
 
 /* Starts a send now and posts its receive (or, by its fields, later, or never). */
