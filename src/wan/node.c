@@ -212,7 +212,9 @@ static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *
     static const frd_wan_seal open_seal = { .ops = &frd_wan_seal_crc };
     static const char *const why[] = { "it refused us", "it belongs to another job (option job)",
                                        "another process answers at its address: it was started again",
-                                       "another rank answers at its address" };
+                                       "another rank answers at its address",
+                                       "it has given us up: no route to us worked for as long as its options "
+                                       "allow" };
     frd_wan_session *const s =
         parsed->head.from < node->params.size ? node->session[parsed->head.from] : NULL;
     const size_t tag = open_seal.ops->tag_bytes;
@@ -237,7 +239,7 @@ static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *
     if (hello.answer == 2) {
         up = s == NULL || s->lost || frd_wan_session_up(s) || hello.epoch_to != node->params.epoch;
         if (!up)
-            frd_wan_session_lose(s, why[hello.why <= FRD_WAN_OTHER_RANK ? hello.why : 0]);
+            frd_wan_session_lose(s, why[hello.why <= FRD_WAN_GIVEN_UP ? hello.why : 0]);
         return;
     }
     if (s == NULL && parsed->head.to == node->params.rank && hello.job == node->params.job &&
@@ -253,8 +255,13 @@ static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *
                                                                   : FRD_WAN_OTHER_PROCESS);
         return;
     }
+    if (s->lost) {
+        if (hello.answer == 0 && parsed->hops == 0)
+            answer_refusal(node, from, parsed, &hello, FRD_WAN_GIVEN_UP);
+        return;
+    }
     route = route_of(s, parsed, true);
-    if (route != NULL && !s->lost)
+    if (route != NULL)
         frd_wan_route_hello(route, now_ns, &hello, from);
 }
 

@@ -68,7 +68,7 @@ typedef struct frd_wan_hello {
 } frd_wan_hello;
 _Static_assert(sizeof(frd_wan_hello) == 40, "wire format");
 
-enum frd_wan_refusal { FRD_WAN_OTHER_JOB = 1, FRD_WAN_OTHER_PROCESS = 2, FRD_WAN_OTHER_RANK = 3 };
+enum frd_wan_refusal { FRD_WAN_OTHER_JOB = 1, FRD_WAN_OTHER_PROCESS, FRD_WAN_OTHER_RANK, FRD_WAN_GIVEN_UP };
 
 enum frd_wan_type {
     FRD_WAN_ACK = 1,

@@ -226,6 +226,31 @@ START_TEST(test_goodbye)
 }
 END_TEST
 
+/* Who was given up learns it at the next knock, not when its own patience ends. */
+START_TEST(test_given_up)
+{
+    const model_link link = model_line(GBIT / 10, 40 * MS, 0);
+
+    model_init(&m, 2, 11);
+    model_links(&m, &link);
+    m.params[0].lost_ns = 5 * S;
+    model_start(&m);
+    start(0, 1, 1000, 1);
+    ck_assert(model_run(&m, m.now_ns + S));
+    start(0, 1, 1 << 20, 2)->accept_after_ns = 100 * S;
+    m.link[0][1].down = m.link[1][0].down = true;
+    model_pass(&m, 8 * S);
+    ck_assert_int_eq(m.lost[0], 2);
+    ck_assert_int_eq(m.lost[1], 0);
+    m.link[0][1].down = m.link[1][0].down = false;
+    model_pass(&m, S / 2);
+    ck_assert_int_eq(m.lost[1], 1);
+    ck_assert_ptr_nonnull(strstr(m.why, "given us up"));
+    ck_assert_int_eq(m.failures, 0);
+    model_free(&m);
+}
+END_TEST
+
 /* An idle pair: few datagrams, the route stays up. */
 START_TEST(test_idle)
 {
@@ -409,6 +434,7 @@ int main(void)
         { "strays", test_strays, 3 },
         { "no_memory", test_no_memory, 4 },
         { "goodbye", test_goodbye, 8 },
+        { "given_up", test_given_up, 1 },
         { "idle", test_idle, 1 },
         { "late_receive", test_late_receive, 1 },
         { "early_window", test_early_window, 5 },
