@@ -18,6 +18,7 @@
 
 /* With threads=multiple a thread that sleeps for events must let others in again soon. */
 #define WORLD_ID 1 /* all others come from it, see split.c */
+#define PARTING_ID 2
 #define SHARED_SLEEP_NS (1 * FRD_NS_PER_MS)
 
 void frd_context_enter(fedrdma_context *ctx)
@@ -407,17 +408,28 @@ int fedrdma_init(const fedrdma_options *options, fedrdma_context **out)
     return FEDRDMA_OK;
 }
 
+/* A barrier on a communicator of its own: a rank that leaves early, after a failure perhaps, must not meet the world's
+ * calls of others. */
+static void say_farewell(fedrdma_context *ctx)
+{
+    const frd_comm *const world = ctx->world->comm;
+    frd_comm *parting;
+
+    if (world->channel.broken != FEDRDMA_OK || world->channel.size == 1)
+        return;
+    ctx->conf.check = false;
+    if (frd_comm_create(ctx, PARTING_ID, world->world, world->channel.size, world->channel.rank, &parting) != FEDRDMA_OK)
+        return;
+    parting->attr = (fedrdma_attr){ .deadline_ns = ctx->conf.finalize_timeout };
+    fedrdma_barrier(parting->handle);
+}
+
 /* The others' last messages, bounded; what fails here has no consequence any more. */
 static void part(fedrdma_context *ctx)
 {
     const uint64_t until = frd_now_ns() + ctx->conf.finalize_timeout;
-    const fedrdma_attr brief = { .deadline_ns = ctx->conf.finalize_timeout };
-    frd_comm *world = ctx->world->comm;
 
-    world->attr = brief;
-    ctx->conf.check = false;
-    if (world->channel.broken == FEDRDMA_OK)
-        fedrdma_barrier(ctx->world);
+    say_farewell(ctx);
 
     uint64_t idle_since = 0;
     while (frd_engine_pending_control(ctx->engine) > 0 && frd_now_ns() < until) {

@@ -90,6 +90,31 @@ static void deadline_rank(mp_job *job, int rank, void *arg)
     EXPECT_OK(fedrdma_finalize(&context));
 }
 
+/* Who leaves after a failure elsewhere does not meet the others' calls: they miss it, that is all. */
+static void leaver_rank(mp_job *job, int rank, void *arg)
+{
+    const char *settings[] = { "timeout", "1s", "finalize_timeout", "300ms", "algo", "allreduce:0-:ring", NULL };
+    const fedrdma_attr attr = { .deadline_ns = 100 * 1000 * 1000 };
+    fedrdma_context *context = NULL;
+    fedrdma_comm *other = NULL;
+    int in[300] = { 0 }, out[300];
+
+    (void)arg;
+    mp_expect_rank = rank;
+    if (!EXPECT_OK(mp_threads_init(job, rank, settings, &context)))
+        return;
+    fedrdma_comm *world = fedrdma_world(context);
+    EXPECT_OK(fedrdma_comm_dup(world, &other));
+    if (rank == 0) {
+        EXPECT_OK(fedrdma_comm_set_attr(other, &attr));
+        EXPECT_CODE(fedrdma_allreduce(in, out, 300, FEDRDMA_INT, FEDRDMA_SUM, other), FEDRDMA_ERR_TIMEOUT);
+    } else {
+        const int rc = fedrdma_allreduce(in, out, 300, FEDRDMA_INT, FEDRDMA_SUM, world);
+        EXPECT(rc == FEDRDMA_ERR_TIMEOUT || rc == FEDRDMA_ERR_RANK_LOST);
+    }
+    EXPECT_OK(fedrdma_finalize(&context));
+}
+
 /* Counts that differ, without the option check: whoever gets the wrong size says so, and all ranks fail. */
 static void mismatch_rank(mp_job *job, int rank, void *arg)
 {
@@ -412,6 +437,7 @@ static const struct {
 } tests[] = {
     { "a rank that never comes", 4, absent_rank },
     { "deadline of one call", 3, deadline_rank },
+    { "leaving after a failure", 3, leaver_rank },
     { "counts that differ", 3, mismatch_rank },
     { "hostile constants", 5, hostile_rank },
     { "threads=multiple", 3, multiple_rank },
