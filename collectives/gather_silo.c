@@ -35,7 +35,7 @@ static void from_afar(frd_sched *s, const frd_group *g, const frd_io *io, int me
     if (g->rank == io->root)
         at = frd_dst_block(io, member);
     else if (g->rank != member && (g->rank == gate || g->rank == far_gate))
-        at = frd_tmp_typed(s, io->dblk.len, io->src.type);
+        at = frd_tmp_typed(s, io->src.len, io->src.type);
     frd_hops(s, g, way, at);
 }
 

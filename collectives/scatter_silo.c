@@ -34,7 +34,7 @@ static void to_afar(frd_sched *s, const frd_group *g, const frd_io *io, int memb
     if (g->rank == io->root)
         at = frd_src_block(io, member);
     else if (g->rank != member && (g->rank == way[1] || g->rank == way[2]))
-        at = frd_tmp_typed(s, io->sblk.len, io->dst.type);
+        at = frd_tmp_typed(s, io->dst.len, io->dst.type);
     frd_hops(s, g, way, at);
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "api/side.h"
+#include "base/hash.h"
 #include "base/num.h"
 #include "reduce/reduce.h"
 
@@ -371,20 +372,17 @@ static int check_buffers(struct checker *c)
     return FEDRDMA_OK;
 }
 
-/* FNV-1a over the lengths that all ranks must give alike (allgatherv, reduce_scatter); 0 for the rest. */
+/* Of the lengths that all ranks must give alike (allgatherv, reduce_scatter); 0 for the rest. */
 static uint64_t layout_hash(const struct checker *c)
 {
     const frd_call *call = &c->out->call;
     const size_t *lens = call->coll == FRD_COLL_ALLGATHER        ? call->rlens
                          : call->coll == FRD_COLL_REDUCE_SCATTER ? call->slens
                                                                  : NULL;
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
 
     if (lens == NULL || !c->comm->ctx->conf.check)
         return 0;
-    for (int i = 0; i < c->n; i++)
-        h = (h ^ lens[i]) * UINT64_C(0x100000001b3);
-    return h;
+    return frd_hash(FRD_HASH_START, lens, (size_t)c->n * sizeof(*lens));
 }
 
 typedef int check_fn(struct checker *c);

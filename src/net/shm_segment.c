@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/num.h"
 #include "topo/topo.h"
 
@@ -22,15 +23,6 @@ enum {
     PAGE = 4096, /* alignment within the segment; larger pages only waste less */
     RING_MAX = 1 << 30
 };
-
-static uint64_t hash_text(const char *text)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-
-    for (; *text != '\0'; text++)
-        h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    return h;
-}
 
 /* Two ranks of one node have the same; conf.node says what a node is, else the host. Another user's
  * descriptors can't be opened. */
@@ -43,7 +35,7 @@ static void identify_node(const frd_conf *conf, frd_shm_card *card)
         snprintf(text, sizeof(text), "node %s", conf->node);
     else
         snprintf(text, sizeof(text), "host %s user %u", host, (unsigned)geteuid());
-    card->node_hash = hash_text(text);
+    card->node_hash = frd_hash_text(FRD_HASH_START, text);
     snprintf(card->node, sizeof(card->node), "%.*s", FRD_SHM_NODE_MAX - 1, text);
 }
 

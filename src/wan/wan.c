@@ -15,18 +15,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/num.h"
-
-/* FNV-1a (Fowler, Noll, Vo), 64 bits. */
-static uint64_t hash(const char *text)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-    for (; *text != '\0'; text++)
-        h = (h ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
-    return h;
-}
 
 /* ---- messages ---- */
 
@@ -331,8 +322,8 @@ static int wan_open(const frd_net_env *env, frd_story *story, frd_net **net, con
     w->known = frd_calloc((size_t)env->size, sizeof(*w->known));
     w->card.magic = FRD_WAN_CARD_MAGIC;
     w->card.rank = env->rank;
-    w->card.job = hash(env->conf->job);
-    w->card.silo = hash(env->conf->silo);
+    w->card.job = frd_hash_text(FRD_HASH_START, env->conf->job);
+    w->card.silo = frd_hash_text(FRD_HASH_START, env->conf->silo);
     rc = open_parts(w, story);
     if (rc != FEDRDMA_OK) {
         discard(w);
