@@ -54,6 +54,7 @@ START_TEST(test_spans)
     frd_wan_span room[40];
     frd_wan_spans spans = { .at = room, .room = 40 };
     bool has[300] = { false };
+    int wrong = 0;
 
     model_init(&m, 2, (uint64_t)_i);
     for (int n = 0; n < 2000; n++) {
@@ -67,7 +68,8 @@ START_TEST(test_spans)
         for (size_t i = lo; i < hi && got >= 0; i++)
             has[i] = true;
         for (size_t i = 0; i < 300; i++)
-            ck_assert_int_eq(frd_wan_spans_has(&spans, i), has[i]);
+            wrong += frd_wan_spans_has(&spans, i) != has[i];
+        ck_assert_int_eq(wrong, 0);
         ck_assert_uint_le(spans.count, 40);
         if (n % 50 == 49) {
             const uint32_t keep = (uint32_t)(model_draw(&m) % 5);

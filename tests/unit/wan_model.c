@@ -2,24 +2,15 @@
  * wan_model.c - see wan_model.h. A discrete event simulation: a heap of arrivals, and the nodes' own
  * deadlines. */
 #include "wan_model.h"
+#include "wan_events.h"
+#include "wan_pattern.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { BATCH_ROOM = 64000, HEADERS = 28 };
-
-typedef struct model_event {
-    uint64_t at_ns;
-    size_t serial;
-    bool refused;     /* an ICMP message */
-    bool arrived;     /* or has still the line into its rank before it */
-    uint64_t sent_ns; /* if so */
-    int to, from;
-    frd_wan_addr addr;
-    size_t bytes;
-    unsigned char *data;
-} model_event;
 
 uint64_t model_draw(model *m)
 {
@@ -40,47 +31,6 @@ frd_wan_addr model_addr(int rank, int variant)
     frd_wan_addr addr = { .len = 4, .bytes = { 10, 0, (uint8_t)variant, (uint8_t)rank } };
 
     return addr;
-}
-
-/* ---- heap ---- */
-
-static bool before(const model_event *a, const model_event *b)
-{
-    return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->serial < b->serial;
-}
-
-static void push(model *m, model_event e)
-{
-    size_t i = m->events++;
-
-    if (m->events > m->room) {
-        m->room = m->room == 0 ? 1024 : 2 * m->room;
-        m->heap = realloc(m->heap, m->room * sizeof(*m->heap));
-        if (m->heap == NULL)
-            abort();
-    }
-    e.serial = m->serial++;
-    while (i > 0 && before(&e, &m->heap[(i - 1) / 2])) {
-        m->heap[i] = m->heap[(i - 1) / 2];
-        i = (i - 1) / 2;
-    }
-    m->heap[i] = e;
-}
-
-static model_event pop(model *m)
-{
-    const model_event top = m->heap[0], last = m->heap[--m->events];
-    size_t i = 0;
-
-    for (size_t child; (child = 2 * i + 1) < m->events; i = child) {
-        if (child + 1 < m->events && before(&m->heap[child + 1], &m->heap[child]))
-            child++;
-        if (!before(&m->heap[child], &last))
-            break;
-        m->heap[i] = m->heap[child];
-    }
-    m->heap[i] = last;
-    return top;
 }
 
 /* ---- links ---- */
@@ -140,7 +90,7 @@ static void deliver(model *m, int from, int to, const unsigned char *data, size_
     e.data = copy_of(data, bytes);
     if (l->corrupt > 0 && model_chance(m) < l->corrupt)
         e.data[model_draw(m) % bytes] ^= (unsigned char)(1 << model_draw(m) % 8);
-    push(m, e);
+    model_event_push(m, e);
 }
 
 /* Behind all lines: what becomes of it on the way. */
@@ -177,12 +127,12 @@ static void transmit(model *m, int from, const frd_wan_addr *addr, const unsigne
     else if (m->in[to].rate == 0)
         cross(m, from, to, data, bytes, m->now_ns, at);
     else
-        push(m, (model_event){ .at_ns = at,
-                               .sent_ns = m->now_ns,
-                               .to = to,
-                               .from = from,
-                               .bytes = bytes,
-                               .data = copy_of(data, bytes) });
+        model_event_push(m, (model_event){ .at_ns = at,
+                                           .sent_ns = m->now_ns,
+                                           .to = to,
+                                           .from = from,
+                                           .bytes = bytes,
+                                           .data = copy_of(data, bytes) });
 }
 
 /* A datagram stands before the line into its rank. */
@@ -216,13 +166,10 @@ typedef struct end {
 } end;
 static end ends[MODEL_NODES];
 
-static unsigned char pattern_at(unsigned seed, size_t i)
-{
-    return (unsigned char)(seed * 31 + i * 7 + (i >> 8) * 3 + (i >> 16));
-}
-
 static void ended(model *m, model_transfer *t, bool sending, int rc)
 {
+    size_t bad;
+
     if (sending ? t->ended_send : t->ended_receive)
         m->failures++;
     if (sending) {
@@ -235,13 +182,29 @@ static void ended(model *m, model_transfer *t, bool sending, int rc)
     t->received_rc = rc;
     t->received_ns = m->now_ns;
     m->delivered += rc == FEDRDMA_OK ? t->len : 0;
-    for (size_t i = 0; rc == FEDRDMA_OK && i < t->len; i++) {
-        if (t->target[i] != pattern_at(t->seed, i)) {
-            fprintf(stderr, "byte %zu of %zu is wrong\n", i, t->len);
-            m->failures++;
-            break;
-        }
+    bad = rc == FEDRDMA_OK ? wan_pattern_check(t->seed, t->target, t->len) : t->len;
+    if (bad < t->len) {
+        fprintf(stderr, "bytes behind %zu of %zu are wrong\n", bad, t->len);
+        m->failures++;
     }
+}
+
+/* Transfers with which something is to be done, perhaps later, are in a list of their own. */
+static void look_at(model *m, model_transfer *t)
+{
+    if (t->todo)
+        return;
+    t->todo = true;
+    t->next_todo = m->todo;
+    m->todo = t;
+}
+
+static bool is_served(const model_transfer *t)
+{
+    const bool cancels = t->cancel_send && !t->ended_send && t->out != NULL;
+
+    return !cancels && (t->ended_receive || t->in == NULL ||
+                        (t->target != NULL && t->early == NULL && !t->cancel_receive));
 }
 
 static void on_offered(void *arg, int peer, const frd_tag *tag, uint64_t len, frd_wan_in *in)
@@ -257,6 +220,7 @@ static void on_offered(void *arg, int peer, const frd_tag *tag, uint64_t len, fr
     }
     t->offered = true;
     t->in = in;
+    look_at(e->m, t);
 }
 
 static void on_control(void *arg, int peer, const frd_tag *tag, const void *data, size_t len)
@@ -306,7 +270,7 @@ static void accept_some(model *m, model_transfer *t)
 /* What the ranks do with offers, and when: after each event. */
 static void serve(model *m)
 {
-    for (model_transfer *t = m->transfer; t != NULL; t = t->next) {
+    for (model_transfer *t = m->todo; t != NULL; t = t->next_todo) {
         if (t->cancel_ns > 0 && m->now_ns >= t->cancel_ns && t->cancel_send && !t->ended_send &&
             t->out != NULL) {
             frd_wan_cancel_send(m->node[t->from], t->to, m->now_ns, t->out);
@@ -332,6 +296,13 @@ static void serve(model *m)
             accept_some(m, t);
         }
     }
+    for (model_transfer **at = &m->todo, *t; (t = *at) != NULL;) {
+        t->todo = !is_served(t);
+        if (t->todo)
+            at = &t->next_todo;
+        else
+            *at = t->next_todo;
+    }
 }
 
 /* ---- runs ---- */
@@ -346,6 +317,8 @@ model_link model_line(uint64_t rate, uint64_t rtt_ns, double loss)
 
 void model_init(model *m, int nodes, uint64_t seed)
 {
+    mallopt(M_MMAP_THRESHOLD, 64 << 20); /* messages' buffers come and go */
+    mallopt(M_TRIM_THRESHOLD, 512 << 20);
     memset(m, 0, sizeof(*m));
     m->nodes = nodes;
     m->random = seed * 1000003;
@@ -427,7 +400,7 @@ void model_free(model *m)
     for (int i = 0; i < m->nodes; i++)
         frd_wan_node_free(m->node[i]);
     while (m->events > 0)
-        free(pop(m).data);
+        free(model_event_pop(m).data);
     for (model_transfer *t = m->transfer, *next; t != NULL; t = next) {
         next = t->next;
         free(t->source);
@@ -444,12 +417,12 @@ void model_send(model *m, model_transfer *t)
 
     t->next = m->transfer;
     m->transfer = t;
+    look_at(m, t);
     t->start_ns = m->now_ns;
     t->source = malloc(t->len + 1);
     if (t->source == NULL)
         abort();
-    for (size_t i = 0; i < t->len; i++)
-        t->source[i] = pattern_at(t->seed, i);
+    wan_pattern_fill(t->seed, t->source, t->len);
     message.buf = t->source;
     m->wake_ns[t->from] = 0;
     rc = frd_wan_send(m->node[t->from], t->to, m->now_ns, &message, &t->out);
@@ -536,12 +509,12 @@ static uint64_t next_time(model *m)
 /* An ICMP message on its way back. */
 static void refuse(model *m, const model_event *e)
 {
-    push(m, (model_event){ .at_ns = m->now_ns + m->link[e->to][e->from].delay_ns,
-                           .refused = true,
-                           .to = e->from,
-                           .from = e->to,
-                           .bytes = e->bytes < 64 ? e->bytes : 64,
-                           .data = copy_of(e->data, e->bytes < 64 ? e->bytes : 64) });
+    model_event_push(m, (model_event){ .at_ns = m->now_ns + m->link[e->to][e->from].delay_ns,
+                                       .refused = true,
+                                       .to = e->from,
+                                       .from = e->to,
+                                       .bytes = e->bytes < 64 ? e->bytes : 64,
+                                       .data = copy_of(e->data, e->bytes < 64 ? e->bytes : 64) });
 }
 
 static void arrive(model *m, const model_event *e)
@@ -561,7 +534,7 @@ static void step(model *m, uint64_t until_ns)
 
     m->now_ns = next < until_ns ? next : until_ns;
     while (m->events > 0 && m->heap[0].at_ns <= m->now_ns) {
-        model_event e = pop(m);
+        model_event e = model_event_pop(m);
 
         if (e.arrived || e.refused)
             arrive(m, &e);

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "wan/node.h"
 
-enum { MODEL_NODES = 6, MODEL_PATTERN = 1 << 16 };
+enum { MODEL_NODES = 6 };
 
 /* One direction between two ranks. Rates in bytes per second, 0: no limit; shares from 0 to 1. */
 typedef struct model_link {
@@ -34,8 +34,7 @@ typedef struct model_transfer {
     size_t len;
     unsigned seed;
     frd_tag tag;
-    unsigned char *source,
-        *target; /* NULL: from and into the model's pattern, checked at the end of each chunk */
+    unsigned char *source, *target; /* target: once the receive is posted */
     uint64_t start_ns, sent_ns, received_ns; /* 0: not yet */
     uint64_t accept_after_ns;                /* the receive is posted so late */
     bool refuse, cancel_send, cancel_receive;
@@ -45,6 +44,8 @@ typedef struct model_transfer {
     frd_wan_in *in;
     frd_wan_early *early;
     frd_wan_out *out;
+    struct model_transfer *next_todo; /* the model's */
+    bool todo;
 } model_transfer;
 
 struct model_event;
@@ -64,7 +65,7 @@ typedef struct model {
     uint64_t wake_ns[MODEL_NODES];
     struct model_event *heap;
     size_t events, room, serial;
-    model_transfer *transfer; /* all of them */
+    model_transfer *transfer, *todo; /* all of them; with which something is to be done */
     int controls[MODEL_NODES], lost[MODEL_NODES], left[MODEL_NODES];
     const char *why;
     uint64_t queue_sum_ns, queued, dropped, delivered;

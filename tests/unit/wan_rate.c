@@ -65,7 +65,7 @@ void rate_flow(rate_world *w, int from, int to)
 static void prune(rate_world *w)
 {
     for (model_transfer **at = &w->m.transfer, *t; (t = *at) != NULL;) {
-        if (!t->ended_send || !t->ended_receive) {
+        if (!t->ended_send || !t->ended_receive || t->todo) {
             at = &t->next;
             continue;
         }
