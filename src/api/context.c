@@ -418,7 +418,8 @@ static void say_farewell(fedrdma_context *ctx)
     if (world->channel.broken != FEDRDMA_OK || world->channel.size == 1)
         return;
     ctx->conf.check = false;
-    if (frd_comm_create(ctx, PARTING_ID, world->world, world->channel.size, world->channel.rank, &parting) != FEDRDMA_OK)
+    if (frd_comm_create(ctx, PARTING_ID, world->world, world->channel.size, world->channel.rank, &parting) !=
+        FEDRDMA_OK)
         return;
     parting->attr = (fedrdma_attr){ .deadline_ns = ctx->conf.finalize_timeout };
     fedrdma_barrier(parting->handle);

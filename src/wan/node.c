@@ -213,8 +213,7 @@ static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *
     static const char *const why[] = { "it refused us", "it belongs to another job (option job)",
                                        "another process answers at its address: it was started again",
                                        "another rank answers at its address",
-                                       "it has given us up: no route to us worked for as long as its options "
-                                       "allow" };
+                                       "it has given us up: no route to us worked for too long (its wan_lost)" };
     frd_wan_session *const s =
         parsed->head.from < node->params.size ? node->session[parsed->head.from] : NULL;
     const size_t tag = open_seal.ops->tag_bytes;
