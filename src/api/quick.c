@@ -15,8 +15,8 @@
 
 enum {
     LOOKS = 200,               /* for the others: some 3 us */
-    LOOKS_CROWDED = 8,         /* more ranks than cores: they may be waiting for our core */
-    YIELDS_CROWDED = 64,       /* each takes 0.4 us to 2 us */
+    LOOKS_ALONE = 8,           /* more ranks than cores: then they may be waiting for our core */
+    LOOKS_CROWDED = 1024,      /* those with the core given away take 0.4 us to 2 us */
     CALLS_PER_PROGRESS = 64,   /* the transports get a turn, though nothing of ours needs them */
     SHORT_BYTES = 8 * 1024,    /* longer data may be mapped */
     TIMED_BYTES = 32 * 1024    /* from this length on a look at the clock (22 ns) costs nothing */
@@ -111,7 +111,7 @@ static bool run_long(frd_comm *comm, frd_team_call *call)
     for (int idle = 0; (state = frd_team_poll(comm->channel.team, call, NULL)) != FRD_TEAM_OVER; idle++) {
         if (state == FRD_TEAM_MOVED)
             idle = 0;
-        if (state < 0 || !frd_team_rest(comm->patience, idle))
+        if (state < 0 || !frd_team_rest(comm->channel.team, call, comm->patience, idle))
             return give_up(comm, call, false); /* an error comes again, with its story */
     }
     account(comm, call);
@@ -166,6 +166,6 @@ void frd_quick_learn(frd_comm *comm, const frd_args *args, const frd_op_work *wo
                       .in = g->steps[0].a,
                       .out = g->steps[0].out };
     frd_team_shape(comm->channel.team, &q->call);
-    comm->patience = frd_fabric_crowded(comm->ctx->fabric) ? (frd_team_patience){ LOOKS_CROWDED, YIELDS_CROWDED }
-                                                           : (frd_team_patience){ LOOKS, 0 };
+    comm->patience = frd_fabric_crowded(comm->ctx->fabric) ? (frd_team_patience){ LOOKS_CROWDED, LOOKS_ALONE }
+                                                           : (frd_team_patience){ LOOKS, LOOKS };
 }

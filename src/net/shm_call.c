@@ -9,6 +9,8 @@
  *     gather, allgather   all give a chunk of their block, the root (all) copies them
  *     alltoall            all give a piece for every other member, each copies its own
  *     reduce_scatter      the same, reduced instead of copied
+ *     barrier             all post nothing, and look for all others' posts; where ranks share cores they look for the
+ *                         first member's only, which posts last
  *     reduce              short, or two members: all give the chunk, the root reduces
  *     allreduce           short: all give the vector, each reduces all of it
  *     both, long          reduce_scatter of slices; then members give their reduced slices (results), which
@@ -94,11 +96,22 @@ bool frd_team_is_source(const frd_team *team, const frd_team_call *c, int member
 {
     if (c->what.coll == FRD_NODE_BROADCAST || c->what.coll == FRD_NODE_SCATTER)
         return member == c->what.root;
-    return member != team->rank;
+    return member != team->rank && (!c->led || member == 0 || team->rank == 0);
+}
+
+static bool have_given(const frd_team *team, const frd_team_call *c, uint32_t k)
+{
+    for (int i = 0; i < team->size; i++) {
+        if (frd_team_is_source(team, c, i) && !frd_team_has_given(team, c, i, k))
+            return false;
+    }
+    return true;
 }
 
 bool frd_team_can_give(frd_team *team, const frd_team_call *c)
 {
+    if (c->led && team->rank == 0 && !have_given(team, c, c->given))
+        return false;
     return c->given < c->rounds && has_room(team, c->base + c->given, c->mapped ? 0 : c->need);
 }
 
@@ -108,11 +121,7 @@ bool frd_team_can_take(frd_team *team, const frd_team_call *c)
         return false;
     if (c->mapped && c->results && !has_room(team, c->base + c->taken, 0)) /* for the result's post */
         return false;
-    for (int i = 0; i < team->size; i++) {
-        if (frd_team_is_source(team, c, i) && !frd_team_has_given(team, c, i, c->taken))
-            return false;
-    }
-    return true;
+    return have_given(team, c, c->taken);
 }
 
 bool frd_team_can_collect(const frd_team *team, const frd_team_call *c)
@@ -278,7 +287,7 @@ int frd_team_look_at_posts(frd_team *team, frd_team_call *c, frd_story *story)
     for (int i = 0; i < team->size && rc == FEDRDMA_OK; i++) {
         const frd_team_post *const post = &team->part[i]->give[c->base % FRD_TEAM_ROUNDS];
 
-        if (i == team->rank || !frd_team_is_source(team, c, i))
+        if (i == team->rank || !(c->led || frd_team_is_source(team, c, i)))
             continue;
         if (post->len != c->what.len || post->kind != c->kind) {
             c->bad = i;

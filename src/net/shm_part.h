@@ -39,6 +39,7 @@ typedef struct frd_team_part {
     alignas(FRD_TEAM_LINE) _Atomic uint64_t done; /* rounds of which it needs nothing any more */
     alignas(FRD_TEAM_LINE) _Atomic uint64_t left; /* it left the call before this round early: what others read of its
                                                      buffers since is worthless */
+    _Atomic int32_t core; /* where it ran last, if the team is crowded; as seldom written as `left` */
     alignas(FRD_TEAM_LINE) _Atomic uint64_t storing; /* not 0: it stores into others' buffers now */
     frd_team_post give[FRD_TEAM_ROUNDS];   /* of round % FRD_TEAM_ROUNDS: what it gives */
     frd_team_post result[FRD_TEAM_ROUNDS]; /* and what it made of what all gave */
@@ -48,7 +49,7 @@ typedef struct frd_team_head {
     uint64_t magic;
     uint64_t key[2];
     uint64_t ranks, ring_bytes;
-    uint64_t whole_max, nontemporal; /* the first member's choice for all: see frd_team */
+    uint64_t whole_max, nontemporal, crowded; /* the first member's choice for all: see frd_team */
     _Atomic uint32_t fences;         /* members whose kernel has no membarrier: posts are followed by a fence */
     alignas(FRD_TEAM_LINE) _Atomic uint32_t sleepers; /* members that sleep, or are about to */
 } frd_team_head;

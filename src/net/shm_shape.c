@@ -139,6 +139,7 @@ void frd_team_shape(const frd_team *team, frd_team_call *c)
               (frd_team_rooted(w->coll) ? (uint32_t)w->root << 12 : 0); /* FRD_TEAM_RANKS_MAX is below 2^20 */
     count_bytes(team, c);
     c->bypass = footprint(team, w) > team->nontemporal;
+    c->led = w->coll == FRD_NODE_BARRIER && team->crowded;
 }
 
 /* ---- data ----------------------------------------------------------------------------------------- */

@@ -118,7 +118,8 @@ int frd_team_offer(frd_team *team, frd_team_card *card, frd_story *story)
     memcpy(team->head->key, card->key, sizeof(card->key));
     team->head->ranks = (uint64_t)team->size;
     team->head->ring_bytes = card->ring_bytes;
-    team->head->whole_max = team->size > cores ? WHOLE_MAX_CROWDED : WHOLE_MAX;
+    team->head->crowded = cores > 0 && team->size > cores;
+    team->head->whole_max = team->head->crowded ? WHOLE_MAX_CROWDED : WHOLE_MAX;
     team->head->nontemporal = frd_max_size(place.cache_bytes, 4 << 20);
     return FEDRDMA_OK;
 }
@@ -171,6 +172,7 @@ void frd_team_joined(frd_team *team)
     if (team->fd >= 0)
         close(team->fd);
     team->fd = -1;
+    team->crowded = team->head->crowded;
     team->whole_max = team->head->whole_max;
     team->nontemporal = team->head->nontemporal;
     team->fenced = atomic_load(&team->head->fences) > 0;

@@ -56,6 +56,7 @@ typedef struct frd_team {
     uint64_t ring_bytes, round_bytes; /* all of it; the most for one round */
     size_t whole_max;   /* longest vector of an allreduce that every member reduces whole */
     size_t nontemporal; /* calls whose buffers, of all members, take more than the last cache store past the caches */
+    bool crowded;       /* more members than cores */
     bool fenced, armed; /* posts need a fence; counted in head->sleepers */
     bool touched;       /* all of our ring has its pages */
     bool backwards;     /* the next call of more than one round goes so */
@@ -99,6 +100,8 @@ typedef struct frd_team_call {
     bool keeps;                  /* it has data for itself, too */
     bool pieces;                 /* a giver has another piece for every reader */
     bool small, bypass;          /* the data fits into the post; it is stored past the caches */
+    bool led;                    /* the first member gives when all others have, and they look at it alone: so it is
+                                    through first, and has given when the others come to what it roots next */
 
     /* the team's */
     uint64_t base;                    /* first round */
@@ -147,11 +150,13 @@ static inline void frd_team_move(frd_team *team, const frd_team_call *from, frd_
         team->running = to;
 }
 
-/* How long to wait for others: so many looks, then so many with the core given away before each. */
+/* How long to wait for others: so many looks. After `yield_from` the core is given away in between, if a member runs on
+ * it that has something to do, and now and then in any case. */
 typedef struct frd_team_patience {
-    int looks, yields;
+    int looks, yield_from;
 } frd_team_patience;
-bool frd_team_rest(frd_team_patience patience, int n); /* the n-th step of it; false: that was all */
+bool frd_team_rest(const frd_team *team, const frd_team_call *call, frd_team_patience patience,
+                   int n); /* the n-th step of it; false: that was all */
 
 /* The same in two goes for short calls, which have one round: when both are true it is over. False when patience ends,
  * or something is not as usual; then frd_team_poll goes on. */

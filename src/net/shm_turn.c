@@ -13,7 +13,8 @@
 
 enum {
     MAPPED_MIN = 8 * 1024, /* below it mapped buffers gain nothing */
-    EAGER_LOOKS = 64       /* before the core rests between two looks */
+    EAGER_LOOKS = 64,      /* before the core rests between two looks */
+    YIELD_EACH = 256       /* looks between two times that the core is given away, whoever may want it */
 };
 
 /* A member that stores takes some 50 us; one that was stopped while it did is not waited for longer than this. */
@@ -29,8 +30,18 @@ static bool may_map(const frd_team_call *c)
            !(c->what.coll == FRD_NODE_REDUCE_SCATTER && c->what.in_place);
 }
 
+static void note_core(frd_team *team)
+{
+    const int32_t core = sched_getcpu();
+
+    if (atomic_load_explicit(&team->mine->core, memory_order_relaxed) != core)
+        atomic_store_explicit(&team->mine->core, core, memory_order_relaxed);
+}
+
 static void begin(frd_team *team, frd_team_call *c)
 {
+    if (team->crowded)
+        note_core(team);
     c->begun = true;
     c->base = team->round;
     c->given = c->taken = c->collected = c->kept = c->shown = 0;
@@ -150,24 +161,59 @@ int frd_team_poll(frd_team *team, frd_team_call *c, frd_story *story)
     return FRD_TEAM_OVER;
 }
 
-/* One step of waiting, the n-th; false when that was long enough. */
-bool frd_team_rest(frd_team_patience patience, int n)
+/* Is a member on our core behind us, or what we wait for? Then it goes on sooner if we give the core away; else that
+ * costs 1.3 us for nothing, and what we wait for may come meanwhile. */
+static bool keeps_others(const frd_team *team, const frd_team_call *c)
 {
-    if (n >= patience.looks + patience.yields)
-        return false;
+    const int core = sched_getcpu();
+    const uint64_t done = atomic_load_explicit(&team->mine->done, memory_order_relaxed);
+
+    for (int i = 0; i < team->size; i++) {
+        const frd_team_part *const part = team->part[i];
+
+        if (i != team->rank && atomic_load_explicit(&part->core, memory_order_relaxed) == core &&
+            (atomic_load_explicit(&part->done, memory_order_relaxed) < done || frd_team_waits_for(team, c, i)))
+            return true;
+    }
+    return false;
+}
+
+bool frd_team_rest(const frd_team *team, const frd_team_call *c, frd_team_patience patience, int n)
+{
     if (n >= patience.looks)
+        return false;
+    if (n >= patience.yield_from && (n % YIELD_EACH == 0 || keeps_others(team, c)))
         (void)sched_yield();
     else if (n >= EAGER_LOOKS)
         frd_pause();
     return true;
 }
 
-static bool await(const frd_team_post *post, uint64_t round, frd_team_patience patience)
+static bool await(const frd_team *team, const frd_team_call *c, int member, frd_team_patience patience)
 {
-    for (int n = 0; atomic_load_explicit(&post->round, memory_order_acquire) != round; n++) {
-        if (!frd_team_rest(patience, n))
+    for (int n = 0; !frd_team_has_given(team, c, member, 0); n++) {
+        if (!frd_team_rest(team, c, patience, n))
             return false;
     }
+    return true;
+}
+
+static bool give_short(frd_team *team, frd_team_call *c)
+{
+    frd_team_post *const post = &team->mine->give[c->base % FRD_TEAM_ROUNDS];
+
+    if (!frd_team_can_give(team, c))
+        return false;
+    if (!c->small || c->pieces) {
+        frd_team_give(team, c);
+        return true;
+    }
+    team->starts[c->base % FRD_TEAM_ROUNDS] = team->end;
+    if (c->what.len > 0)
+        memcpy(post->data, c->send, c->what.len);
+    post->at = 0;
+    frd_team_publish(team, post, c, 0);
+    c->given = 1;
     return true;
 }
 
@@ -175,28 +221,14 @@ static bool await(const frd_team_post *post, uint64_t round, frd_team_patience p
  * each instruction counts: 4 of them are a nanosecond, and all there is to wait for is 55. */
 bool frd_team_short_give(frd_team *team, frd_team_call *c)
 {
-    frd_team_post *const post = &team->mine->give[team->round % FRD_TEAM_ROUNDS];
-
     if (team->serving != c->ticket)
         return false;
     begin(team, c);
     if (c->mapped || c->rounds > 1 || c->results)
         return false;
-    if (!c->gives)
+    if (!c->gives || (c->led && team->rank == 0))
         return true;
-    if (!frd_team_can_give(team, c))
-        return false;
-    if (c->small && !c->pieces) {
-        team->starts[c->base % FRD_TEAM_ROUNDS] = team->end;
-        if (c->what.len > 0)
-            memcpy(post->data, c->send, c->what.len);
-        post->at = 0;
-        frd_team_publish(team, post, c, 0);
-        c->given = 1;
-    } else {
-        frd_team_give(team, c);
-    }
-    return true;
+    return give_short(team, c);
 }
 
 /* The allreduce of two. */
@@ -216,9 +248,11 @@ bool frd_team_short_take(frd_team *team, frd_team_call *c, frd_team_patience pat
     if (c->takes) {
         frd_team_keep(team, c, 0);
         for (int i = 0; i < team->size; i++) {
-            if (frd_team_is_source(team, c, i) && !await(&team->part[i]->give[slot], c->base + 1, patience))
+            if (frd_team_is_source(team, c, i) && !await(team, c, i, patience))
                 return false;
         }
+        if (c->gives && c->given == 0 && !give_short(team, c))
+            return false;
         if (c->small && c->kernel != NULL && team->size == 2 && c->what.coll == FRD_NODE_ALLREDUCE) {
             if (frd_team_look_at_posts(team, c, NULL) != FEDRDMA_OK)
                 return false;
@@ -240,6 +274,8 @@ bool frd_team_waits_for(const frd_team *team, const frd_team_call *c, int member
 {
     if (!c->begun || c->done || member == team->rank)
         return false;
+    if (c->led)
+        return !frd_team_has_given(team, c, member, 0);
     if (c->takes && c->taken < c->rounds && (!c->gives || c->given > c->taken))
         return frd_team_is_source(team, c, member) && !frd_team_has_given(team, c, member, c->taken);
     if (c->collects && c->collected < c->taken)
