@@ -72,8 +72,8 @@
     X(SIZE, wan_inflight, "64m", "bytes on their way on a route between silos, at most") \
     X(SIZE, wan_rate, "0", \
       "bytes per second that this rank may send to other silos; 0: what the paths carry") \
-    X(SIZE, wan_datagram, "1400", "bytes of a UDP datagram that every path is taken to carry, 1200 or more") \
-    X(SIZE, wan_datagram_max, "8972", "larger ones, up to this, are tried where the interfaces allow them") \
+    X(SIZE, wan_datagram, "1200", "bytes of a UDP datagram that every path is taken to carry, 1200 or more") \
+    X(SIZE, wan_datagram_max, "8972", "longer ones, up to this, are tried where the interfaces allow them") \
     X(INT, loop_seed, "0", "loop transport: seed of its random delivery order; 0: in order")
 
 #define FRD_CONF_C_INT int

@@ -5,6 +5,7 @@
 
 #include "wan/chunk.h"
 #include "wan/line.h"
+#include "wan/mtu.h"
 #include "wan/node.h"
 #include "wan/rel.h"
 #include "wan/seal.h"
@@ -23,11 +24,11 @@ struct frd_wan_route {
     frd_wan_pace pace;
     frd_wan_rel rel;
     uint32_t datagram_bytes, datagram_most; /* that may be sent, tag and head included; that both ends can */
-    unsigned probes_failed;                 /* of datagrams of datagram_most bytes */
-    uint64_t probe_ns;                      /* when to probe for them; UINT64_MAX: not */
-    uint64_t heard_ns;                      /* anything valid */
-    uint64_t hello_ns, hello_wait_ns;       /* NEW: next knock */
-    uint64_t ping_ns;                       /* next heartbeat */
+    frd_wan_mtu mtu;
+    uint32_t knocked;  /* length of the knock before the next, of several that go together; 0: none */
+    uint64_t heard_ns; /* anything valid */
+    uint64_t hello_ns, hello_wait_ns;          /* NEW: next knock */
+    uint64_t ping_ns;                          /* next heartbeat */
     bool ping, push, hello, answer_hello, bye; /* to be sent; push: with data, whatever the cap says */
     frd_wan_hello answer;
     frd_wan_addr answer_to;

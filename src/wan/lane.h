@@ -43,8 +43,9 @@ void *frd_wan_lane_take(frd_wan_lane *lane, size_t *bytes, frd_wan_addr *from);
 
 /* Has the system reported an error since the last frd_wan_lane_refused that returned NULL? */
 bool frd_wan_lane_failed(const frd_wan_lane *lane);
-/* The beginning of a datagram that we sent and that its addressee's host refused, nobody listening there;
+/* The beginning of a datagram that we sent and that its addressee's host refused, nobody listening there
+ * (*carried is 0), or that was too long for a host on the way, which carries UDP datagrams of *carried bytes;
  * NULL: no more. Valid until the next call. */
-const void *frd_wan_lane_refused(frd_wan_lane *lane, size_t *bytes);
+const void *frd_wan_lane_refused(frd_wan_lane *lane, size_t *bytes, uint32_t *carried);
 
 #endif

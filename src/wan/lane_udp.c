@@ -345,8 +345,11 @@ static ssize_t send_some(frd_wan_lane *lane, const struct msghdr *head)
     return sent;
 }
 
+/* False: they were too long. */
 static bool send_plain(frd_wan_lane *lane, const frd_wan_batch *batch)
 {
+    bool fits = true;
+
     for (size_t at = 0; at < batch->bytes; at += batch->segment_bytes) {
         const size_t left = batch->bytes - at;
         struct iovec part = { .iov_base = batch->data + at,
@@ -358,9 +361,10 @@ static bool send_plain(frd_wan_lane *lane, const frd_wan_batch *batch)
             .msg_iovlen = 1,
         };
 
-        (void)send_some(lane, &head);
+        if (send_some(lane, &head) < 0 && errno == EMSGSIZE)
+            fits = false;
     }
-    return true;
+    return fits;
 }
 
 bool frd_wan_lane_send(frd_wan_lane *lane, const frd_wan_batch *batch)
@@ -378,8 +382,10 @@ bool frd_wan_lane_send(frd_wan_lane *lane, const frd_wan_batch *batch)
     };
     const uint16_t segment = (uint16_t)batch->segment_bytes;
 
-    if (lane->plain)
-        return send_plain(lane, batch);
+    if (lane->plain) {
+        (void)send_plain(lane, batch);
+        return true;
+    }
     if (batch->count > 1) {
         head.msg_control = control.bytes;
         head.msg_controllen = sizeof(control.bytes);
@@ -393,8 +399,8 @@ bool frd_wan_lane_send(frd_wan_lane *lane, const frd_wan_batch *batch)
     if (errno == EAGAIN || errno == ENOBUFS)
         return false;
     if (batch->count > 1 && (errno == EIO || errno == EINVAL || errno == ENOPROTOOPT)) {
-        lane->plain = true;
-        return send_plain(lane, batch);
+        lane->plain = send_plain(lane, batch); /* or an interface carries less than it did, and that was it */
+        return true;
     }
     return true; /* lost */
 }
@@ -468,22 +474,26 @@ bool frd_wan_lane_failed(const frd_wan_lane *lane)
     return lane->failed;
 }
 
-static bool is_refusal(struct msghdr *head)
+static bool is_refusal(struct msghdr *head, uint32_t *carried)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(head); c != NULL; c = CMSG_NXTHDR(head, c)) {
         struct sock_extended_err error;
+        uint32_t headers;
 
         if (!(c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) &&
             !(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
             continue;
         memcpy(&error, CMSG_DATA(c), sizeof(error));
-        return (error.ee_origin == SO_EE_ORIGIN_ICMP || error.ee_origin == SO_EE_ORIGIN_ICMP6) &&
-               error.ee_errno == ECONNREFUSED;
+        if (error.ee_origin != SO_EE_ORIGIN_ICMP && error.ee_origin != SO_EE_ORIGIN_ICMP6)
+            return false;
+        headers = error.ee_origin == SO_EE_ORIGIN_ICMP ? HEADERS : HEADERS + 20;
+        *carried = error.ee_errno == EMSGSIZE && error.ee_info > headers ? error.ee_info - headers : 0;
+        return error.ee_errno == ECONNREFUSED || *carried > 0;
     }
     return false;
 }
 
-const void *frd_wan_lane_refused(frd_wan_lane *lane, size_t *bytes)
+const void *frd_wan_lane_refused(frd_wan_lane *lane, size_t *bytes, uint32_t *carried)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(struct sock_extended_err) + sizeof(struct sockaddr_in6)) +
@@ -504,7 +514,7 @@ const void *frd_wan_lane_refused(frd_wan_lane *lane, size_t *bytes)
         if (quoted < 0)
             break;
         *bytes = (size_t)quoted;
-        if (is_refusal(&head))
+        if (is_refusal(&head, carried))
             return lane->quoted;
     }
     lane->failed = false;

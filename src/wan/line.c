@@ -164,13 +164,13 @@ void frd_wan_line_forward(frd_wan_node *node, const frd_wan_parsed *parsed, unsi
                           size_t bytes)
 {
     const unsigned next = parsed->place + 1;
-    const int to = next < parsed->hops ? parsed->via.rank[next] : parsed->head.to;
+    const int to = next < parsed->hops ? parsed->via.rank[next] : parsed->to;
     const frd_wan_session *const s = to < node->params.size ? node->session[to] : NULL;
     frd_wan_addr addr = { .len = 0 };
 
     if (s != NULL && !s->barred)
         addr = s->route[0]->addr.len > 0 ? s->route[0]->addr : s->addr[0];
-    datagram[offsetof(frd_wan_head, hops)] = (uint8_t)(next << 4 | parsed->hops);
+    datagram[offsetof(frd_wan_head, way)] = (uint8_t)(next << 6 | (parsed->head.way & 0x3f));
     if (!node->params.relay || addr.len == 0 ||
         !frd_wan_line_queue(node, frd_wan_line_to(node, to), &addr, datagram, bytes))
         node->counts.wan_relay_dropped++;

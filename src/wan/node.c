@@ -134,6 +134,11 @@ void frd_wan_goodbye(frd_wan_node *node, uint64_t now_ns)
     }
 }
 
+static bool may_arrive(const frd_wan_route *route)
+{
+    return route->state == FRD_WAN_ROUTE_UP || route->state == FRD_WAN_ROUTE_DEGRADED;
+}
+
 uint64_t frd_wan_linger_ns(const frd_wan_node *node)
 {
     uint64_t longest = 0;
@@ -144,7 +149,7 @@ uint64_t frd_wan_linger_ns(const frd_wan_node *node)
         for (unsigned k = 0; k < s->routes && !s->lost && !s->left; k++) {
             const frd_wan_path *const path = &s->route[k]->path;
 
-            if (frd_wan_route_usable(s->route[k]) && path->smooth_ns + 4 * path->var_ns > longest)
+            if (may_arrive(s->route[k]) && path->smooth_ns + 4 * path->var_ns > longest)
                 longest = path->smooth_ns + 4 * path->var_ns;
         }
     }
@@ -158,7 +163,7 @@ bool frd_wan_parted(const frd_wan_node *node)
         const frd_wan_session *const s = node->list[i];
 
         for (unsigned k = 0; k < s->routes && !s->lost && !s->left; k++) {
-            if (s->route[k]->bye || (frd_wan_route_usable(s->route[k]) && s->route[k]->rel.inflight > 0))
+            if (s->route[k]->bye || (may_arrive(s->route[k]) && s->route[k]->rel.inflight > 0))
                 return false;
         }
     }
@@ -178,13 +183,13 @@ static void answer_refusal(frd_wan_node *node, const frd_wan_addr *from, const f
     static const frd_wan_seal open_seal = { .ops = &frd_wan_seal_crc };
     unsigned char datagram[sizeof(frd_wan_head) + sizeof(frd_wan_hello) + FRD_WAN_TAG_MAX];
     const frd_wan_head head = { .kind = FRD_WAN_VERSION << 4 | FRD_WAN_HELLO,
-                                .from = parsed->head.to,
-                                .to = parsed->head.from,
+                                .from = hello->to,
                                 .session = parsed->head.session };
     frd_wan_hello answer = *hello;
 
     answer.answer = 2;
     answer.why = (uint8_t)why;
+    answer.to = parsed->head.from;
     answer.epoch_from = node->params.epoch;
     answer.epoch_to = hello->epoch_from;
     memcpy(datagram, &head, sizeof(head));
@@ -216,13 +221,13 @@ static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *
                                        "it has given us up: no route to us worked for too long (its wan_lost)" };
     frd_wan_session *const s =
         parsed->head.from < node->params.size ? node->session[parsed->head.from] : NULL;
-    const size_t tag = open_seal.ops->tag_bytes;
+    const size_t tag = open_seal.ops->tag_bytes, head = (size_t)(parsed->body - datagram);
     frd_wan_hello hello;
     frd_wan_route *route;
     bool up;
 
-    if (parsed->body_bytes != sizeof(hello) + tag ||
-        !open_seal.ops->open(&open_seal, 0, datagram, (size_t)(parsed->body - datagram), sizeof(hello))) {
+    if (parsed->body_bytes < sizeof(hello) + tag ||
+        !open_seal.ops->open(&open_seal, 0, datagram, head, parsed->body_bytes - tag)) {
         node->counts.wan_corrupt++;
         return;
     }
@@ -231,7 +236,10 @@ static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *
         node->counts.wan_malformed++;
         return;
     }
-    if (hello.magic != FRD_WAN_HELLO_MAGIC || hello.answer > 2) {
+    if (hello.magic != FRD_WAN_HELLO_MAGIC || hello.answer > 2 || hello.zero != 0 ||
+        (parsed->hops > 0 && parsed->to != hello.to) ||
+        (hello.answer == 0 ? hello.bytes != head + parsed->body_bytes
+                           : parsed->body_bytes != sizeof(hello) + tag)) {
         node->counts.wan_malformed++;
         return;
     }
@@ -241,17 +249,17 @@ static void take_hello(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *
             frd_wan_session_lose(s, why[hello.why <= FRD_WAN_GIVEN_UP ? hello.why : 0]);
         return;
     }
-    if (s == NULL && parsed->head.to == node->params.rank && hello.job == node->params.job &&
+    if (s == NULL && hello.to == node->params.rank && hello.job == node->params.job &&
         hello.epoch_to == node->params.epoch)
         return; /* we have not been told of it yet: it will knock again */
-    if (parsed->head.to != node->params.rank || s == NULL || hello.job != node->params.job ||
+    if (hello.to != node->params.rank || s == NULL || hello.job != node->params.job ||
         hello.epoch_to != node->params.epoch || hello.epoch_from != s->epoch) {
         node->counts.wan_malformed++;
         if (hello.answer == 0 && parsed->hops == 0)
             answer_refusal(node, from, parsed, &hello,
-                           hello.job != node->params.job          ? FRD_WAN_OTHER_JOB
-                           : parsed->head.to != node->params.rank ? FRD_WAN_OTHER_RANK
-                                                                  : FRD_WAN_OTHER_PROCESS);
+                           hello.job != node->params.job   ? FRD_WAN_OTHER_JOB
+                           : hello.to != node->params.rank ? FRD_WAN_OTHER_RANK
+                                                           : FRD_WAN_OTHER_PROCESS);
         return;
     }
     if (s->lost) {
@@ -311,7 +319,7 @@ static void take_data(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr *f
     frd_wan_route_heard(route, now_ns);
     if (latest && parsed->hops == 0)
         route->addr = *from; /* the peer's address may change: it moved, or its NAT forgot */
-    frd_wan_rel_received(&route->rel, number, now_ns, rc > 0, (parsed->head.flags & FRD_WAN_ACK_NOW) != 0);
+    frd_wan_rel_received(&route->rel, number, now_ns, rc > 0, (parsed->head.way & FRD_WAN_ACK_NOW) != 0);
     frd_wan_session_wake(s);
 }
 
@@ -333,23 +341,48 @@ void frd_wan_node_input(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr 
     }
     if (parsed.kind == FRD_WAN_HELLO)
         take_hello(node, now_ns, from, &parsed, datagram);
-    else if (parsed.head.to == node->params.rank)
+    else if (parsed.to < 0 || parsed.to == node->params.rank)
         take_data(node, now_ns, from, &parsed, datagram);
     else
         node->counts.wan_malformed++;
 }
 
-void frd_wan_node_refused(frd_wan_node *node, uint64_t now_ns, const void *quoted, size_t bytes)
+/* Whose session the beginning of a datagram that went straight to it quotes; NULL: none of ours. */
+static frd_wan_session *quoted_session(const frd_wan_node *node, const void *quoted, size_t bytes,
+                                       uint64_t *number)
 {
     frd_wan_parsed parsed;
-    frd_wan_session *s;
 
     if (!frd_wan_parse(quoted, bytes, &parsed) || parsed.kind != FRD_WAN_DATA || parsed.hops > 0 ||
-        parsed.head.from != node->params.rank || parsed.head.to >= node->params.size)
-        return;
-    s = node->session[parsed.head.to];
-    if (s != NULL && s->id == parsed.head.session)
-        frd_wan_session_refused(s, now_ns, frd_wan_widen(parsed.head.number, s->route[0]->rel.next));
+        parsed.head.from != node->params.rank)
+        return NULL;
+    for (unsigned i = 0; i < node->sessions; i++) {
+        frd_wan_session *const s = node->list[i];
+
+        *number = frd_wan_widen(parsed.head.number, s->route[0]->rel.next);
+        if (s->id == parsed.head.session)
+            return s;
+    }
+    return NULL;
+}
+
+void frd_wan_node_refused(frd_wan_node *node, uint64_t now_ns, const void *quoted, size_t bytes)
+{
+    uint64_t number;
+    frd_wan_session *const s = quoted_session(node, quoted, bytes, &number);
+
+    if (s != NULL)
+        frd_wan_session_refused(s, now_ns, number);
+}
+
+void frd_wan_node_too_long(frd_wan_node *node, uint64_t now_ns, const void *quoted, size_t bytes,
+                           uint32_t carried)
+{
+    uint64_t number;
+    frd_wan_session *const s = quoted_session(node, quoted, bytes, &number);
+
+    if (s != NULL && number < s->route[0]->rel.next)
+        frd_wan_mtu_told(s->route[0], now_ns, carried);
 }
 
 /* ---- out ---- */

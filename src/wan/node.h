@@ -2,11 +2,12 @@
  * node.h - a rank's end of the WAN, without socket, clock or thread: datagrams and the time go in, datagrams
  * and the time of the next deadline come out. Lanes drive it (lane.h); tests drive it in virtual time.
  *
- *     node      the sessions of a rank, what it relays, its cap            node.c
- *     session   messages to and from one other rank                        session.c, session_send.c,
- * session_receive.c route     one way there: address or relays, state, heartbeats        route.c rel which
- * datagrams of a route arrived                         rel.c pace      how fast the route sends pace.c path
- * what the route has shown of itself                         path.c seal      what protects a datagram seal.h
+ *     node      the sessions of a rank, what it relays, its cap      node.c, line.c
+ *     session   messages to and from one other rank                  session.c, session_send.c,
+ * session_receive.c route     one way there: address or relays, state, heartbeats  route.c mtu       how long
+ * its datagrams may be                        mtu.c rel       which datagrams of a route arrived rel.c pace
+ * how fast the route sends                             pace.c path      what the route has shown of itself
+ * path.c seal      what protects a datagram                             seal.h
  *
  * One caller at a time. Callbacks of frd_wan_user come from within calls of this file and must not call back.
  */
@@ -155,6 +156,9 @@ void frd_wan_node_input(frd_wan_node *node, uint64_t now_ns, const frd_wan_addr 
 /* A host answered that nobody listens where a datagram of ours went; `quoted` is the beginning of that, as
  * far as it came back. */
 void frd_wan_node_refused(frd_wan_node *node, uint64_t now_ns, const void *quoted, size_t bytes);
+/* A host on the way answered that it carries UDP datagrams of so many bytes only; `quoted` as above. */
+void frd_wan_node_too_long(frd_wan_node *node, uint64_t now_ns, const void *quoted, size_t bytes,
+                           uint32_t carried);
 /* What is to be sent now; false: nothing (more). Does what is due first. */
 bool frd_wan_node_pull(frd_wan_node *node, uint64_t now_ns, frd_wan_batch *batch);
 /* When to pull again, if nothing comes in before; UINT64_MAX: never. */

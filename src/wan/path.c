@@ -190,6 +190,11 @@ void frd_wan_path_lost(frd_wan_path *path, const frd_wan_stamp *stamp)
     path->lost_bytes += stamp->bytes;
 }
 
+void frd_wan_path_unsent(frd_wan_path *path, const frd_wan_stamp *stamp)
+{
+    path->inflight -= stamp->bytes;
+}
+
 static uint64_t rate_sample(const frd_wan_path *path, uint64_t now_ns, const frd_wan_stamp *s)
 {
     const uint64_t sending = s->sent_ns - s->first_ns, acking = now_ns - s->delivered_ns;

@@ -71,6 +71,8 @@ void frd_wan_path_first(frd_wan_path *path, uint64_t rtt_ns);
 void frd_wan_path_rtt(frd_wan_path *path, uint64_t now_ns, uint64_t rtt_ns, uint32_t way_us);
 void frd_wan_path_acked(frd_wan_path *path, uint64_t now_ns, const frd_wan_stamp *stamp);
 void frd_wan_path_lost(frd_wan_path *path, const frd_wan_stamp *stamp);
+/* It is gone, and its loss is none of the path's. */
+void frd_wan_path_unsent(frd_wan_path *path, const frd_wan_stamp *stamp);
 /* Behind all of one acknowledgement, `newest` being the last sent of what it newly acknowledged. True: a
  * round is over, *round is it. */
 bool frd_wan_path_ack(frd_wan_path *path, uint64_t now_ns, const frd_wan_stamp *newest, frd_wan_round *round);

@@ -182,7 +182,10 @@ unsigned frd_wan_rel_detect(frd_wan_rel *rel, frd_wan_path *path, uint64_t now_n
         }
         p->lost = true;
         rel->inflight--;
-        frd_wan_path_lost(path, &p->stamp);
+        if (p->probe_bytes > 0)
+            frd_wan_path_unsent(path, &p->stamp); /* that it was too long says nothing about the rate */
+        else
+            frd_wan_path_lost(path, &p->stamp);
         rel->user.lost(rel->user.arg, p);
         lost++;
     }
@@ -255,7 +258,8 @@ void frd_wan_rel_received(frd_wan_rel *rel, uint64_t number, uint64_t now_ns, bo
         rel->ack_ns = now_ns + ACK_DELAY_NS;
 }
 
-_Static_assert((int)FRD_WAN_LATE < (int)FRD_WAN_ACK_RANGES, "the latest ranges must be among those acknowledged");
+_Static_assert((int)FRD_WAN_LATE < (int)FRD_WAN_ACK_RANGES,
+               "the latest ranges must be among those acknowledged");
 
 /* Which ranges to acknowledge, latest first: the latest ones, and where something came late, or on a path
  * that holds many back it would never be said. Every late one is said in the acknowledgements of the next

@@ -18,16 +18,14 @@
 enum {
     PROBES_DEGRADED = 2,
     DOWN_HALF_BEATS = 5, /* 2.5 heartbeats: below the 3 in which a dead route must be left */
-    IDLE_BEATS = 10,     /* without messages, heartbeats are so much rarer */
-    PROBES_FAILED = 3    /* large datagrams lost: the path does not carry them */
+    IDLE_BEATS = 10      /* without messages, heartbeats are so much rarer */
 };
 
 #define FAVOUR_LEAST 0.6
 #define FAVOUR_MOST 1.6
-#define IDLE_NS (5 * FRD_NS_PER_S)           /* without messages for so long a session is idle */
-#define IDLE_MOST_NS (10 * FRD_NS_PER_S)     /* NAT forgets a binding after 30 s */
-#define KNOCK_NS (20 * FRD_NS_PER_MS)        /* first wait for an answer, then doubled */
-#define PROBE_AGAIN_NS (300 * FRD_NS_PER_MS) /* of large datagrams */
+#define IDLE_NS (5 * FRD_NS_PER_S)       /* without messages for so long a session is idle */
+#define IDLE_MOST_NS (10 * FRD_NS_PER_S) /* NAT forgets a binding after 30 s */
+#define KNOCK_NS (20 * FRD_NS_PER_MS)    /* first wait for an answer, then doubled */
 
 frd_wan_route *frd_wan_route_new(frd_wan_session *session, const frd_wan_via *via, unsigned hops)
 {
@@ -44,9 +42,7 @@ frd_wan_route *frd_wan_route_new(frd_wan_session *session, const frd_wan_via *vi
     route->session = session;
     route->hops = hops;
     route->via = *via;
-    route->datagram_bytes = params->datagram_bytes;
-    route->datagram_most = params->datagram_most;
-    route->probe_ns = UINT64_MAX;
+    frd_wan_mtu_init(route);
     route->hello_wait_ns = KNOCK_NS;
     frd_wan_rel_init(&route->rel, &session->node->memory.packets, &user);
     route->rel.user.arg = route;
@@ -112,11 +108,7 @@ static void leave_up(frd_wan_route *route, enum frd_wan_route_state state, uint6
     frd_wan_session *const s = route->session;
 
     route->state = state;
-    /* The path may have changed: large datagrams, and only they, may be what does not pass. */
-    if (route->datagram_bytes > s->node->params.datagram_bytes) {
-        route->datagram_bytes = s->node->params.datagram_bytes;
-        route->probe_ns = UINT64_MAX;
-    }
+    frd_wan_mtu_reset(route); /* the path may have changed: long datagrams, and only they, may not pass */
     if (state == FRD_WAN_ROUTE_DOWN) {
         s->node->counts.wan_routes_down++;
         route->ping_ns = now_ns;
@@ -139,9 +131,7 @@ static void go_up(frd_wan_route *route, uint64_t now_ns)
     route->session->met = true;
     route->ping_ns = now_ns + beat;
     route->rel.probes = 0;
-    if (route->probe_ns == UINT64_MAX && route->datagram_most > route->datagram_bytes &&
-        route->probes_failed < PROBES_FAILED)
-        route->probe_ns = now_ns;
+    frd_wan_mtu_search(route, now_ns);
     frd_wan_session_wake(route->session);
 }
 
@@ -162,9 +152,13 @@ void frd_wan_route_hello(frd_wan_route *route, uint64_t now_ns, const frd_wan_he
     if (hello->datagram_bytes >= FRD_WAN_DATAGRAM_MIN)
         route->datagram_most = (uint32_t)frd_min_size(hello->datagram_bytes, params->datagram_most);
     if (hello->answer == 0) {
+        const uint16_t others = route->answer_hello ? route->answer.bytes : 0; /* of a group of knocks */
+
         route->answer = *hello;
         route->answer.answer = 1;
         route->answer.datagram_bytes = (uint16_t)params->datagram_most;
+        route->answer.bytes = others > hello->bytes ? others : hello->bytes;
+        route->answer.to = (uint16_t)route->session->rank;
         route->answer.epoch_from = hello->epoch_to;
         route->answer.epoch_to = hello->epoch_from;
         route->answer_hello = true;
@@ -177,6 +171,7 @@ void frd_wan_route_hello(frd_wan_route *route, uint64_t now_ns, const frd_wan_he
     } else if (hello->sent_ns <= now_ns && now_ns - hello->sent_ns < FRD_NS_PER_S * 60) {
         if (route->path.smooth_ns == 0)
             frd_wan_path_first(&route->path, now_ns - hello->sent_ns);
+        frd_wan_mtu_shown(route, hello->bytes);
         if (open)
             route->addr = *from;
         if (route->state == FRD_WAN_ROUTE_NEW) {
@@ -351,7 +346,7 @@ uint64_t frd_wan_route_due(const frd_wan_route *route)
         return 0;
     due = least(route->rel.ack_ns, route->rel.loss_ns);
     due = least(due, least(probe_ns(route), down_ns(route)));
-    due = least(due, route->state == FRD_WAN_ROUTE_UP ? route->probe_ns : UINT64_MAX);
+    due = least(due, route->state == FRD_WAN_ROUTE_UP ? route->mtu.due_ns : UINT64_MAX);
     return least(due, route->ping_ns);
 }
 
@@ -362,39 +357,48 @@ size_t frd_wan_write_head(const frd_wan_route *route, unsigned char *at, unsigne
 {
     const frd_wan_head head = {
         .kind = (uint8_t)(FRD_WAN_VERSION << 4 | kind),
-        .hops = (uint8_t)route->hops,
-        .flags = flags,
+        .way = (uint8_t)(route->hops << 4 | flags),
         .from = (uint16_t)route->session->node->params.rank,
-        .to = (uint16_t)route->session->rank,
         .session = route->session->id,
         .number = (uint32_t)number,
     };
 
+    frd_wan_hops list = { .to = (uint16_t)route->session->rank };
+
     memcpy(at, &head, sizeof(head));
+    memcpy(list.rank, &route->via, sizeof(list.rank));
     if (route->hops > 0)
-        memcpy(at + sizeof(head), &route->via, sizeof(route->via));
+        memcpy(at + sizeof(head), &list, sizeof(list));
     return frd_wan_head_bytes(route->hops);
 }
 
-static void write_hello(frd_wan_route *route, const frd_wan_hello *hello, const frd_wan_addr *to,
+/* `all` bytes, padded up to there, or 0: as short as it is. */
+static void write_hello(frd_wan_route *route, const frd_wan_hello *hello, size_t all, const frd_wan_addr *to,
                         frd_wan_batch *batch)
 {
     static const frd_wan_seal open_seal = { .ops = &frd_wan_seal_crc };
-    const size_t head = frd_wan_write_head(route, batch->data, FRD_WAN_HELLO, 0, 0);
+    const size_t head = frd_wan_write_head(route, batch->data, FRD_WAN_HELLO, 0, 0),
+                 least_bytes = head + sizeof(*hello) + open_seal.ops->tag_bytes;
+    frd_wan_hello copy = *hello;
 
-    memcpy(batch->data + head, hello, sizeof(*hello));
-    open_seal.ops->seal(&open_seal, 0, batch->data, head, sizeof(*hello));
+    all = all > least_bytes ? all : least_bytes;
+    if (copy.answer == 0)
+        copy.bytes = (uint16_t)all;
+    memcpy(batch->data + head, &copy, sizeof(copy));
+    memset(batch->data + head + sizeof(copy), 0, all - least_bytes);
+    open_seal.ops->seal(&open_seal, 0, batch->data, head, all - head - open_seal.ops->tag_bytes);
     batch->to = *to;
-    batch->bytes = batch->segment_bytes = head + sizeof(*hello) + open_seal.ops->tag_bytes;
+    batch->bytes = batch->segment_bytes = all;
     batch->count = 1;
     route->session->node->counts.wan_datagrams_sent++;
 }
 
-/* The next address to knock at: where it was heard, or one after the other of those that it named. */
+/* The next address to knock at: where it was heard, or one after the other of those that it named. The knocks
+ * of a group go to the same. */
 static bool knock_at(frd_wan_route *route, frd_wan_addr *to)
 {
     const frd_wan_session *const s = route->session;
-    const unsigned k = route->tries++;
+    const unsigned k = route->knocked > 0 ? route->tries - 1 : route->tries++;
 
     if (route->hops > 0)
         return frd_wan_route_address(route, to);
@@ -415,46 +419,30 @@ static bool knock(frd_wan_route *route, uint64_t now_ns, frd_wan_batch *batch)
         .job = params->job,
         .epoch_from = params->epoch,
         .epoch_to = s->epoch,
+        .to = (uint16_t)s->rank,
         .sent_ns = now_ns,
     };
+    const uint32_t all = route->state != FRD_WAN_ROUTE_NEW
+                             ? 0
+                             : frd_wan_mtu_knock(route, route->knocked > 0 ? route->knocked : UINT32_MAX);
     frd_wan_addr to;
 
     route->hello = false;
+    if (all > 0) { /* a shorter one follows at once */
+        if (!knock_at(route, &to))
+            return false; /* it must dial us */
+        route->knocked = all;
+        write_hello(route, &hello, all, &to, batch);
+        return true;
+    }
     route->hello_ns = now_ns + route->hello_wait_ns;
     if (route->tries >= s->addrs && route->hello_wait_ns < params->heartbeat_ns)
         route->hello_wait_ns *= 2;
     if (!knock_at(route, &to))
-        return false; /* it must dial us */
-    write_hello(route, &hello, &to, batch);
-    return true;
-}
-
-/* A PING as long as the largest datagram. */
-static bool write_probe(frd_wan_route *route, uint64_t now_ns, frd_wan_batch *batch)
-{
-    frd_wan_session *const s = route->session;
-    const size_t head = frd_wan_head_bytes(route->hops), tag = s->seal.ops->tag_bytes,
-                 all = route->datagram_most;
-    frd_wan_wire_note note = { .type = FRD_WAN_PING };
-    frd_wan_packet *const packet = frd_wan_rel_packet(&route->rel);
-
-    route->probe_ns = now_ns + PROBE_AGAIN_NS;
-    if (++route->probes_failed >= PROBES_FAILED)
-        route->probe_ns = UINT64_MAX;
-    if (packet == NULL)
         return false;
-    note.padding = (uint16_t)(all - head - tag - sizeof(note));
-    packet->probe_bytes = (uint16_t)all;
-    route->rel.next++;
-    (void)frd_wan_write_head(route, batch->data, FRD_WAN_DATA, FRD_WAN_ACK_NOW, packet->number);
-    memcpy(batch->data + head, &note, sizeof(note));
-    memset(batch->data + head + sizeof(note), 0, note.padding);
-    s->seal.ops->seal(&s->seal, packet->number, batch->data, head, all - head - tag);
-    frd_wan_rel_sent(&route->rel, &route->path, packet, now_ns, (uint32_t)all + FRD_WAN_BELOW);
-    s->node->counts.wan_datagrams_sent++;
-    batch->bytes = batch->segment_bytes = all;
-    batch->count = 1;
-    return frd_wan_route_address(route, &batch->to);
+    route->knocked = 0;
+    write_hello(route, &hello, 0, &to, batch);
+    return true;
 }
 
 bool frd_wan_route_signal(frd_wan_route *route, uint64_t now_ns, frd_wan_batch *batch)
@@ -466,7 +454,7 @@ bool frd_wan_route_signal(frd_wan_route *route, uint64_t now_ns, frd_wan_batch *
         route->answer_hello = false;
         to = route->answer_to;
         if (route->hops == 0 || frd_wan_route_address(route, &to)) {
-            write_hello(route, &route->answer, &to, batch);
+            write_hello(route, &route->answer, 0, &to, batch);
             return true;
         }
     }
@@ -474,7 +462,8 @@ bool frd_wan_route_signal(frd_wan_route *route, uint64_t now_ns, frd_wan_batch *
         if (knock(route, now_ns, batch))
             return true;
     }
-    if (route->state == FRD_WAN_ROUTE_UP && route->probe_ns <= now_ns && write_probe(route, now_ns, batch))
+    if (route->state == FRD_WAN_ROUTE_UP && route->mtu.due_ns <= now_ns &&
+        frd_wan_mtu_write(route, now_ns, batch))
         return true;
     if (route->ping || route->bye || route->rel.ack_ns <= now_ns) {
         const bool push = route->push && route->state != FRD_WAN_ROUTE_DOWN;

@@ -10,12 +10,12 @@
 static uint32_t tag_of(const frd_wan_seal *seal, uint64_t number, const unsigned char *datagram,
                        size_t head_bytes, size_t body_bytes)
 {
-    unsigned char head[sizeof(frd_wan_head) + sizeof(frd_wan_via)];
+    unsigned char head[sizeof(frd_wan_head) + sizeof(frd_wan_hops)];
     const uint64_t salt[2] = { seal->secret, number };
     uint32_t crc = frd_crc32c(0, salt, sizeof(salt));
 
     memcpy(head, datagram, head_bytes);
-    head[offsetof(frd_wan_head, hops)] &= 15;
+    head[offsetof(frd_wan_head, way)] &= 0x3f;
     crc = frd_crc32c(crc, head, head_bytes);
     return frd_crc32c(crc, datagram + head_bytes, body_bytes);
 }

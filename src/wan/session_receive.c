@@ -81,11 +81,10 @@ static bool open_in(frd_wan_in *in, const frd_wan_frame *frame)
 
 static int take_chunk(frd_wan_session *s, uint64_t now_ns, const frd_wan_frame *frame)
 {
-    const frd_wan_wire_chunk *const chunk = &frame->chunk;
+    const frd_wan_chunk *const chunk = &frame->chunk;
     frd_wan_counts *const counts = &s->node->counts;
     int rc;
     frd_wan_in *const in = find_in(s, chunk->id, &rc);
-    const bool opens = (chunk->flags & FRD_WAN_CHUNK_OPEN) != 0;
     uint64_t stash;
     int64_t fresh;
 
@@ -93,7 +92,7 @@ static int take_chunk(frd_wan_session *s, uint64_t now_ns, const frd_wan_frame *
         counts->wan_duplicate_bytes += rc == FEDRDMA_OK ? chunk->bytes : 0;
         return rc;
     }
-    if (opens && !open_in(in, frame))
+    if (chunk->opens && !open_in(in, frame))
         return FEDRDMA_ERR_INVALID;
     if (in->state != FRD_WAN_IN_ACCEPTED && s->stash_bytes > 2 * s->node->params.early_bytes + (1 << 20))
         return FEDRDMA_ERR_NOMEM;

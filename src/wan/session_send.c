@@ -293,12 +293,7 @@ void frd_wan_items_acked(void *arg, frd_wan_packet *packet)
     frd_wan_route *const route = arg;
     frd_wan_session *const s = route->session;
 
-    if (packet->probe_bytes > route->datagram_bytes && packet->probe_bytes <= route->datagram_most) {
-        route->datagram_bytes = packet->probe_bytes;
-        route->probe_ns = UINT64_MAX;
-        route->probes_failed = 0;
-    }
-
+    frd_wan_mtu_acked(route, packet);
     for (unsigned i = 0; i < packet->items; i++) {
         frd_wan_item *const item = packet->item[i];
 
@@ -313,6 +308,7 @@ void frd_wan_items_lost(void *route, frd_wan_packet *packet)
 {
     frd_wan_session *const s = ((frd_wan_route *)route)->session;
 
+    frd_wan_mtu_lost(route, packet);
     for (unsigned i = 0; i < packet->items; i++) {
         frd_wan_item *const item = packet->item[i];
 
@@ -419,7 +415,7 @@ bool frd_wan_session_has_work(const frd_wan_session *session)
 /* Cuts the next chunk of a message into at most `room` bytes, headers included. */
 static frd_wan_item *cut(frd_wan_session *s, frd_wan_out *out, size_t room)
 {
-    const size_t head = sizeof(frd_wan_wire_chunk) + (out->opened ? 0 : sizeof(frd_wan_wire_open));
+    const size_t head = frd_wan_chunk_bytes(out->cut, !out->opened, true);
     const bool early = out->verdict == 0 && !out->control;
     frd_wan_item *item;
     size_t bytes;
@@ -458,11 +454,12 @@ static frd_wan_item *cut(frd_wan_session *s, frd_wan_out *out, size_t room)
     return item;
 }
 
+/* As the last one of its datagram. */
 static size_t item_bytes(const frd_wan_item *item)
 {
     if (item->type != FRD_WAN_CHUNK)
         return sizeof(frd_wan_wire_note);
-    return sizeof(frd_wan_wire_chunk) + (item->opens ? sizeof(frd_wan_wire_open) : 0) + item->bytes;
+    return frd_wan_chunk_bytes(item->offset, item->opens, true) + item->bytes;
 }
 
 /* A chunk that was cut for a larger datagram: what does not fit becomes an item of its own. (Should the
@@ -505,26 +502,22 @@ static frd_wan_item *next_item(frd_wan_session *s, size_t room)
     return out == NULL ? NULL : cut(s, out, room);
 }
 
-static size_t write_item(const frd_wan_item *item, unsigned char *at)
+static size_t write_item(const frd_wan_item *item, unsigned char *at, size_t room)
 {
     const frd_wan_wire_note note = { .type = item->type, .verdict = item->verdict, .id = item->id };
     const frd_wan_out *const out = item->out;
-    frd_wan_wire_chunk chunk = { .type = FRD_WAN_CHUNK, .id = item->id, .offset = item->offset };
+    const frd_wan_chunk chunk = { .bytes = (uint16_t)item->bytes, .id = item->id, .offset = item->offset };
     frd_wan_wire_open open;
-    size_t bytes = sizeof(chunk);
+    size_t bytes;
 
     if (item->type != FRD_WAN_CHUNK) {
         memcpy(at, &note, sizeof(note));
         return sizeof(note);
     }
-    chunk.bytes = (uint16_t)item->bytes;
-    if (item->opens) {
-        chunk.flags = (uint8_t)(FRD_WAN_CHUNK_OPEN | (out->control ? FRD_WAN_CHUNK_CONTROL : 0));
+    if (item->opens)
         open = (frd_wan_wire_open){ .tag = out->tag, .len = out->len };
-        memcpy(at + bytes, &open, sizeof(open));
-        bytes += sizeof(open);
-    }
-    memcpy(at, &chunk, sizeof(chunk));
+    bytes = frd_wan_write_chunk(at, &chunk, item->opens ? &open : NULL,
+                                frd_wan_chunk_bytes(item->offset, item->opens, false) + item->bytes > room);
     if (item->bytes > 0)
         memcpy(at + bytes, out->buf + item->offset, item->bytes);
     return bytes + item->bytes;
@@ -543,7 +536,7 @@ static size_t write_items(frd_wan_session *s, frd_wan_packet *packet, unsigned c
         item->sent = true;
         item->packets++;
         packet->item[packet->items++] = item;
-        bytes += write_item(item, at + bytes);
+        bytes += write_item(item, at + bytes, room - bytes);
     }
     return bytes;
 }
@@ -557,7 +550,7 @@ size_t frd_wan_session_write(frd_wan_route *route, uint64_t now_ns, unsigned cha
     frd_wan_packet *packet = NULL;
     size_t bytes = 0;
 
-    room = frd_min_size(room, route->datagram_bytes) - head - tag;
+    room = frd_min_size(room, ping ? s->node->params.datagram_bytes : route->datagram_bytes) - head - tag;
     if (data || ping || bye)
         packet = frd_wan_rel_packet(&route->rel);
     if (ack)

@@ -32,11 +32,15 @@ typedef struct driver {
 static void take_refusals(frd_wan *w)
 {
     const void *quoted;
+    uint32_t carried;
     size_t bytes;
 
-    for (int i = 0; i < REFUSALS && (quoted = frd_wan_lane_refused(w->lane, &bytes)) != NULL; i++) {
+    for (int i = 0; i < REFUSALS && (quoted = frd_wan_lane_refused(w->lane, &bytes, &carried)) != NULL; i++) {
         pthread_mutex_lock(&w->lock);
-        frd_wan_node_refused(w->node, frd_now_ns(), quoted, bytes);
+        if (carried > 0)
+            frd_wan_node_too_long(w->node, frd_now_ns(), quoted, bytes, carried);
+        else
+            frd_wan_node_refused(w->node, frd_now_ns(), quoted, bytes);
         pthread_mutex_unlock(&w->lock);
     }
 }

@@ -66,7 +66,7 @@ static frd_wan_node *make(int rank)
         .copy_bytes = 1 << 18,
         .start_bytes = 1 << 18,
         .inflight_most = 1 << 20,
-        .datagram_bytes = 1400,
+        .datagram_bytes = 1200,
         .datagram_most = 1472,
         .relay = true,
     };
@@ -118,16 +118,15 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t bytes)
         memcpy(datagram, data + 2, len);
         data += 2 + len;
         bytes -= 2 + len;
-        if (len > 16 && (len & 7) != 0) { /* seven of eight as the peer would have sealed them */
+        if (len > sizeof(frd_wan_head) &&
+            (len & 7) != 0) { /* seven of eight as the peer would have sealed them */
             const frd_wan_session *const s = node->session[PEER];
             frd_wan_head head;
 
             memcpy(&head, datagram, sizeof(head));
             head.kind = (uint8_t)(FRD_WAN_VERSION << 4 | FRD_WAN_DATA);
             head.from = PEER;
-            head.to = 0;
-            head.zero = 0;
-            head.hops &= (len & 8) != 0 ? 0 : 0x11;
+            head.way &= (len & 8) != 0 ? FRD_WAN_FLAGS : 0x50 | FRD_WAN_FLAGS;
             head.session = s->id;
             memcpy(datagram, &head, sizeof(head));
             if (frd_wan_parse(datagram, len, &parsed) && parsed.body_bytes >= 4)
@@ -176,9 +175,8 @@ static size_t put_frame(uint64_t *random, unsigned char *at)
                                      .id = (uint32_t)(r >> 16 & 7) };
     const frd_wan_wire_ack ack = { .type = FRD_WAN_ACK, .ranges = 1, .delay_16us = (uint16_t)(r >> 20) };
     const frd_wan_range range = { (uint32_t)(r >> 30 & 3), (uint32_t)(r >> 32 & 7) };
-    frd_wan_wire_chunk chunk = { .type = FRD_WAN_CHUNK,
-                                 .bytes = (uint16_t)(r >> 24 & 255),
-                                 .id = (uint32_t)(r >> 40 & 15) };
+    static const uint64_t offset[] = { 1 << 24, UINT64_C(1) << 32, UINT64_MAX / 2, UINT64_MAX };
+    frd_wan_chunk chunk = { .bytes = (uint16_t)(r >> 24 & 255), .id = (uint32_t)(r >> 40 & 15) };
     const frd_wan_wire_open open = { .tag = { .comm = (r & 512) != 0 ? FRD_TAG_CONTROL : r & 3,
                                               .idx = (uint32_t)(r >> 50) },
                                      .len = (r >> 44 & 1023) };
@@ -192,11 +190,9 @@ static size_t put_frame(uint64_t *random, unsigned char *at)
         memcpy(at + sizeof(ack), &range, sizeof(range));
         return sizeof(ack) + sizeof(range);
     }
-    chunk.flags = (uint8_t)(r % 2 == 0 ? 0 : open.tag.comm == FRD_TAG_CONTROL ? 3 : 1);
-    chunk.offset = r % 2 == 1 ? 0 : r >> 48 & 1023;
-    memcpy(at, &chunk, sizeof(chunk));
-    memcpy(at + sizeof(chunk), &open, sizeof(open));
-    return sizeof(chunk) + (r % 2 == 1 ? sizeof(open) : 0) + chunk.bytes;
+    if (r % 2 == 0)
+        chunk.offset = (r >> 58) < 4 ? offset[r >> 58] - (r >> 56 & 3) : r >> 48 & 1023;
+    return frd_wan_write_chunk(at, &chunk, r % 2 == 1 ? &open : NULL, r % 5 == 0) + chunk.bytes;
 }
 
 static size_t make_input(uint64_t *random, unsigned char *at)
@@ -205,10 +201,10 @@ static size_t make_input(uint64_t *random, unsigned char *at)
 
     for (unsigned n = 1 + (unsigned)(draw(random) % 8); n > 0; n--) {
         unsigned char *const start = at + bytes;
-        size_t len = 16;
+        size_t len = sizeof(frd_wan_head);
 
         memset(start, 0, 2 + LONGEST);
-        start[2 + 12] = (unsigned char)(draw(random) % 20); /* the number */
+        start[2 + offsetof(frd_wan_head, number)] = (unsigned char)(draw(random) % 20); /* the number */
         for (unsigned k = (unsigned)(draw(random) % 5); k > 0; k--)
             len += put_frame(random, start + 2 + len);
         len += 4;

@@ -30,7 +30,7 @@ static const struct {
     uint64_t rate[2], rtt_ns[2], out_ns;
     double first, second, again;
 } change[] = {
-    { "a longer way", { 50 * MBIT, 50 * MBIT }, { 40 * MS, 120 * MS }, 0, 0.4, 0.8, 2 },
+    { "a longer way", { 50 * MBIT, 50 * MBIT }, { 40 * MS, 120 * MS }, 0, 0.4, 0.65, 2 },
     { "a shorter way", { 50 * MBIT, 50 * MBIT }, { 120 * MS, 40 * MS }, 0, 0.6, 0.9, 1 },
     { "a tenth of the rate", { 100 * MBIT, 10 * MBIT }, { 40 * MS, 40 * MS }, 0, 0.6, 0.85, 2 },
     { "ten times the rate", { 10 * MBIT, 100 * MBIT }, { 40 * MS, 40 * MS }, 0, 0.4, 0.9, 0.2 },

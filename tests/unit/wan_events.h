@@ -11,6 +11,7 @@ typedef struct model_event {
     uint64_t at_ns;
     size_t serial;
     bool refused;     /* an ICMP message */
+    uint32_t carried; /* UDP bytes; 0: port unreachable */
     bool arrived;     /* or has still the line into its rank before it */
     uint64_t sent_ns; /* if so */
     int to, from;

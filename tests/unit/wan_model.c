@@ -116,9 +116,20 @@ static void transmit(model *m, int from, const frd_wan_addr *addr, const unsigne
     const size_t wire = bytes + HEADERS;
     uint64_t at = m->now_ns;
 
-    if (to >= m->nodes || memcmp(addr, &m->addr[to], sizeof(*addr)) != 0 || l->down ||
-        (l->mtu > 0 && wire > l->mtu))
+    if (to >= m->nodes || memcmp(addr, &m->addr[to], sizeof(*addr)) != 0 || l->down)
         return; /* nobody has that address (any more) */
+    if (l->mtu > 0 && wire > l->mtu) {
+        m->too_long++;
+        if (l->tells)
+            model_event_push(m, (model_event){ .at_ns = m->now_ns + l->delay_ns,
+                                               .refused = true,
+                                               .carried = l->mtu - HEADERS,
+                                               .to = from,
+                                               .from = to,
+                                               .bytes = bytes < 64 ? bytes : 64,
+                                               .data = copy_of(data, bytes < 64 ? bytes : 64) });
+        return;
+    }
     at = shape(m->out[from].rate, m->out[from].queue_bytes, &m->out[from].free_ns, at, wire);
     if (at > 0)
         at = shape(l->rate, l->queue_bytes, &l->free_ns, at, wire);
@@ -338,7 +349,7 @@ void model_init(model *m, int nodes, uint64_t seed)
             .copy_bytes = 256 << 10,
             .start_bytes = 256 << 10,
             .inflight_most = 64 << 20,
-            .datagram_bytes = 1400,
+            .datagram_bytes = 1200,
             .datagram_most = 1472,
             .relay = true,
         };
@@ -520,7 +531,9 @@ static void refuse(model *m, const model_event *e)
 static void arrive(model *m, const model_event *e)
 {
     m->wake_ns[e->to] = 0;
-    if (e->refused)
+    if (e->refused && e->carried > 0)
+        frd_wan_node_too_long(m->node[e->to], m->now_ns, e->data, e->bytes, e->carried);
+    else if (e->refused)
         frd_wan_node_refused(m->node[e->to], m->now_ns, e->data, e->bytes);
     if (!e->refused && (m->dead[e->to] || (m->strays[e->to] > 0 && model_chance(m) < m->strays[e->to])))
         refuse(m, e);

@@ -17,7 +17,8 @@ typedef struct model_link {
     double reorder;                              /* held back by reorder_ns */
     uint64_t reorder_ns;
     double duplicate, corrupt;
-    uint32_t mtu; /* larger IP packets vanish; 0: none do */
+    uint32_t mtu; /* longer IP packets vanish; 0: none do */
+    bool tells;   /* and ICMP says so */
     bool down;
     /* the model's */
     bool bad;
@@ -68,7 +69,7 @@ typedef struct model {
     model_transfer *transfer, *todo; /* all of them; with which something is to be done */
     int controls[MODEL_NODES], lost[MODEL_NODES], left[MODEL_NODES];
     const char *why;
-    uint64_t queue_sum_ns, queued, dropped, delivered;
+    uint64_t queue_sum_ns, queued, dropped, delivered, too_long;
     uint64_t delays[512]; /* datagrams by queueing delay, in units of delay_unit_ns */
     uint64_t delay_unit_ns;
     int failures;
