@@ -26,6 +26,8 @@ static const char HELP[] =
     "                         node of its own, so its traffic with others leaves shared memory; with\n"
     "                         FEDRDMA_TOPOLOGY silos and nodes are the first ones of that file\n"
     "      --nodes-per-silo K emulate K nodes in each silo (needs --silos)\n"
+    "      --bind WHEN        give each rank one core, in turns: always, never, or (auto, the default) if there\n"
+    "                         are more ranks than cores, which the kernel else puts on few of them\n"
     "  -e, --env NAME=VALUE   set a variable for all ranks; may be repeated\n"
     "  -t, --timeout T        end the job after T (60, 90s, 5m; seconds without a unit), exit status 124\n"
     "      --grace T          when a rank failed, leave the others this long to end by themselves (5s)\n"
@@ -45,12 +47,13 @@ static const char HELP[] =
     "\n"
     "Example: fedrdma-run -n 6 --silos 3 ./train --rounds 20\n";
 
-enum { OPT_SILOS = 256, OPT_NODES, OPT_GRACE, OPT_NO_PREFIX, OPT_TAG };
+enum { OPT_SILOS = 256, OPT_NODES, OPT_BIND, OPT_GRACE, OPT_NO_PREFIX, OPT_TAG };
 
 static const struct option long_options[] = {
     { "ranks", required_argument, NULL, 'n' },
     { "silos", required_argument, NULL, OPT_SILOS },
     { "nodes-per-silo", required_argument, NULL, OPT_NODES },
+    { "bind", required_argument, NULL, OPT_BIND },
     { "env", required_argument, NULL, 'e' },
     { "timeout", required_argument, NULL, 't' },
     { "grace", required_argument, NULL, OPT_GRACE },
@@ -113,6 +116,22 @@ static bool parse_env(run_options *o, const char *text)
     return true;
 }
 
+static bool parse_bind(const char *text, run_bind *out)
+{
+    static const char *const names[] = { [RUN_BIND_AUTO] = "auto",
+                                         [RUN_BIND_ALWAYS] = "always",
+                                         [RUN_BIND_NEVER] = "never" };
+
+    for (int i = 0; i < (int)(sizeof names / sizeof names[0]); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = (run_bind)i;
+            return true;
+        }
+    }
+    run_say("--bind \"%s\" is unknown; give always, never or auto", text);
+    return false;
+}
+
 /* One option; false after a message. */
 static bool take(run_options *o, int option, const char *value)
 {
@@ -123,6 +142,8 @@ static bool take(run_options *o, int option, const char *value)
         return parse_count("--silos", value, RANKS_MAX, &o->silos);
     case OPT_NODES:
         return parse_count("--nodes-per-silo", value, RANKS_MAX, &o->nodes_per_silo);
+    case OPT_BIND:
+        return parse_bind(value, &o->bind);
     case 'e':
         return parse_env(o, value);
     case 't':

@@ -7,10 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+typedef enum run_bind { RUN_BIND_AUTO, RUN_BIND_ALWAYS, RUN_BIND_NEVER } run_bind;
+
 typedef struct run_options {
     int ranks;
     int silos;           /* 0: not emulated; so are nodes then */
     int nodes_per_silo;  /* at least 1 */
+    run_bind bind;       /* ranks to cores; auto: if there are more of them */
     bool prefix, tag;    /* before each line: the rank; its silo as well */
     uint64_t timeout_ns; /* of the whole job; 0: none */
     uint64_t grace_ns;   /* for the other ranks after one failed, or after a signal */

@@ -161,9 +161,9 @@ int frd_team_poll(frd_team *team, frd_team_call *c, frd_story *story)
     return FRD_TEAM_OVER;
 }
 
-/* Is a member on our core behind us, or what we wait for? Then it goes on sooner if we give the core away; else that
- * costs 1.3 us for nothing, and what we wait for may come meanwhile. */
-static bool keeps_others(const frd_team *team, const frd_team_call *c)
+/* Does a member on our core go on sooner if we give it away: one that we wait for, or, if we are patient no more, one
+ * that is behind us? Else that costs 1.3 us for nothing, and what we wait for may come meanwhile. */
+static bool keeps_others(const frd_team *team, const frd_team_call *c, bool patient)
 {
     const int core = sched_getcpu();
     const uint64_t done = atomic_load_explicit(&team->mine->done, memory_order_relaxed);
@@ -172,7 +172,8 @@ static bool keeps_others(const frd_team *team, const frd_team_call *c)
         const frd_team_part *const part = team->part[i];
 
         if (i != team->rank && atomic_load_explicit(&part->core, memory_order_relaxed) == core &&
-            (atomic_load_explicit(&part->done, memory_order_relaxed) < done || frd_team_waits_for(team, c, i)))
+            (frd_team_waits_for(team, c, i) ||
+             (!patient && atomic_load_explicit(&part->done, memory_order_relaxed) < done)))
             return true;
     }
     return false;
@@ -182,7 +183,7 @@ bool frd_team_rest(const frd_team *team, const frd_team_call *c, frd_team_patien
 {
     if (n >= patience.looks)
         return false;
-    if (n >= patience.yield_from && (n % YIELD_EACH == 0 || keeps_others(team, c)))
+    if (n >= patience.yield_from && (n % YIELD_EACH == 0 || keeps_others(team, c, n < EAGER_LOOKS)))
         (void)sched_yield();
     else if (n >= EAGER_LOOKS)
         frd_pause();

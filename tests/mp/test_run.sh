@@ -49,6 +49,23 @@ gone() { # the process ends within half a minute
     timeout 30 tail --pid="$1" -f /dev/null
 }
 
+# ---- cores
+allowed="grep Cpus_allowed_list /proc/self/status"
+cores=$(nproc)
+distinct_are() { [ "$(sort -u "$work/out" | wc -l)" = "$1" ]; }
+each_has_one() { ! grep -q '[-,]' <(cut -f 2 "$work/out"); }
+one_each() { distinct_are "$1" && each_has_one; }
+run -n $((cores + 1)) --no-prefix sh -c "$allowed"
+is "more ranks than cores are bound, by turns" one_each "$cores"
+run -n "$cores" --no-prefix --bind always sh -c "$allowed"
+is "so are others when they are asked to be" one_each "$cores"
+run -n "$cores" --no-prefix sh -c "$allowed"
+is "but not unasked" [ "$(sort -u "$work/out")" = "$($allowed)" ]
+run -n $((cores + 1)) --no-prefix --bind never sh -c "$allowed"
+is "nor any if they aren't to be" [ "$(sort -u "$work/out")" = "$($allowed)" ]
+run -n 2 --bind sometimes true
+is "an unknown word is refused" fails_with 2 "--bind \"sometimes\""
+
 # ---- environment and layout
 show="echo \$FEDRDMA_RANK/\$FEDRDMA_SIZE \${FEDRDMA_SILO-none} \${FEDRDMA_NODE-none}"
 run -n 3 sh -c "$show"
