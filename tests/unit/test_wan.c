@@ -193,7 +193,10 @@ START_TEST(test_relay)
     model_pass(&m, S);
     ck_assert_uint_gt(frd_wan_node_counts(m.node[2])->wan_relayed, 100); /* both carry */
     m.link[0][1].down = m.link[1][0].down = true;
-    model_pass(&m, 1500 * MS);
+    model_pass(&m, 500 * MS);
+    ck_assert(frd_wan_node_look(m.node[0], 1, 0, &info));
+    ck_assert_int_eq(info.state, FRD_WAN_ROUTE_DEGRADED);
+    model_pass(&m, S);
     before = frd_wan_node_counts(m.node[1])->wan_received_bytes;
     model_pass(&m, S / 2);
     printf("relay: %.2f of the line\n",

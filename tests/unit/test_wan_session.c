@@ -50,7 +50,7 @@ END_TEST
 START_TEST(test_strangers)
 {
     const model_link link = model_line(GBIT / 10, 20 * MS, 0);
-    static const char *const why[] = { "no route", "started again", "another job" };
+    static const char *const why[] = { "no route", "started again", "another job", "started again" };
     model_transfer *t;
 
     model_init(&m, 2, 6);
@@ -61,10 +61,12 @@ START_TEST(test_strangers)
         m.link[0][1].down = true;
     } else {
         frd_wan_node_free(m.node[1]);
-        m.params[1].epoch += _i == 1;
+        m.params[1].epoch += _i == 1 || _i == 3;
         m.params[1].job += _i == 2;
         ck_assert_int_eq(frd_wan_node_new(&m.params[1], &(frd_wan_user){ .offered = NULL }, &m.node[1]),
                          FEDRDMA_OK);
+        if (_i == 3) /* and knows us */
+            ck_assert_int_eq(frd_wan_node_peer(m.node[1], 0, m.params[0].epoch, &m.addr[0], 1), FEDRDMA_OK);
     }
     t = start(0, 1, 1 << 20, 1);
     t->ended_receive = true;
@@ -251,6 +253,75 @@ START_TEST(test_given_up)
 }
 END_TEST
 
+/* A peer that leaves is lost to who still wants something from it, and says so. */
+START_TEST(test_left)
+{
+    const model_link link = model_line(GBIT / 10, 40 * MS, 0);
+    model_transfer *t;
+
+    model_init(&m, 3, 12);
+    model_links(&m, &link);
+    model_start(&m);
+    start(0, 1, 1000, 1);
+    start(2, 1, 1000, 1);
+    ck_assert(model_run(&m, m.now_ns + S));
+    t = start(0, 1, 1 << 20, 2);
+    t->accept_after_ns = 100 * S;
+    model_pass(&m, S);
+    frd_wan_goodbye(m.node[1], m.now_ns);
+    m.wake_ns[1] = 0;
+    model_pass(&m, S);
+    ck_assert_int_eq(m.lost[0], 2);
+    ck_assert_ptr_nonnull(strstr(m.why, "left the job"));
+    ck_assert(t->ended_send && t->sent_rc == FEDRDMA_ERR_RANK_LOST);
+    ck_assert(m.left[2] == 2 && m.lost[2] == 0);
+    model_free(&m);
+}
+END_TEST
+
+/* What the network doubles is taken once, and counted. */
+START_TEST(test_doubled)
+{
+    model_link link = model_line(GBIT / 10, 20 * MS, 0);
+
+    link.duplicate = 0.5;
+    model_init(&m, 2, 13);
+    model_links(&m, &link);
+    model_start(&m);
+    start(0, 1, 4 << 20, 1);
+    ck_assert(model_run(&m, m.now_ns + 5 * S));
+    ck_assert_uint_gt(frd_wan_node_counts(m.node[1])->wan_duplicates, 1000);
+    ck_assert_uint_eq(frd_wan_node_counts(m.node[1])->wan_duplicate_bytes, 0);
+    ck_assert_int_eq(m.failures, 0);
+    model_free(&m);
+}
+END_TEST
+
+/* Collectives share a session: a short one that comes later does not wait for the end of a long one. */
+START_TEST(test_fair)
+{
+    const model_link link = model_line(GBIT / 10, 20 * MS, 0);
+    model_transfer *t[2];
+
+    model_init(&m, 2, 14);
+    model_links(&m, &link);
+    model_start(&m);
+    for (uint32_t i = 0; i < 2; i++) {
+        t[i] = calloc(1, sizeof(**t));
+        ck_assert_ptr_nonnull(t[i]);
+        t[i]->to = 1;
+        t[i]->len = i == 0 ? 16 << 20 : 1 << 20;
+        t[i]->tag =
+            (frd_tag){ .comm = 1, .seq = 1 + (i ^ (uint32_t)_i) }; /* either may have the first turn */
+        model_send(&m, t[i]);
+    }
+    ck_assert(model_run(&m, m.now_ns + 10 * S));
+    ck_assert_uint_lt((t[1]->received_ns - t[1]->start_ns) * 4, t[0]->received_ns - t[0]->start_ns);
+    ck_assert_int_eq(m.failures, 0);
+    model_free(&m);
+}
+END_TEST
+
 /* An idle pair: few datagrams, the route stays up. */
 START_TEST(test_idle)
 {
@@ -288,7 +359,7 @@ START_TEST(test_late_receive)
     model_pass(&m, 2900 * MS);
     ck_assert_uint_le(frd_wan_node_counts(m.node[1])->wan_received_bytes, 1 << 20);
     for (const model_transfer *t = m.transfer; t != NULL; t = t->next)
-        ck_assert(t->offered);
+        ck_assert(t->offered && (!t->ended_send || t->len <= m.params[0].copy_most));
     ck_assert(model_run(&m, m.now_ns + 30 * S));
     ck_assert_int_eq(m.failures, 0);
     model_free(&m);
@@ -364,8 +435,9 @@ static uint64_t alone_ns(int rank)
     return s->alone_ns == 0 ? 0 : m.now_ns - s->alone_ns;
 }
 
-/* First contact while the direct way is a black hole: rank 1 hears of rank 0 later, perhaps later than wan_lost; a
- * relay works for some time; the direct way heals. Whatever the times, both are up soon after a way works. */
+/* First contact while the direct way is a black hole: rank 1 hears of rank 0 later, perhaps later than
+ * wan_lost; a relay works for some time; the direct way heals. Whatever the times, both are up soon after a
+ * way works. */
 static void first_contact(uint64_t seed)
 {
     const bool lossy = seed % 2 == 0;
@@ -429,12 +501,15 @@ int main(void)
     const cases_row rows[] = {
         { "first_contact", test_first_contact, 1 },
         { "nat", test_nat, 1 },
-        { "strangers", test_strangers, 3 },
+        { "strangers", test_strangers, 4 },
         { "gone", test_gone, 3 },
         { "strays", test_strays, 3 },
         { "no_memory", test_no_memory, 4 },
         { "goodbye", test_goodbye, 8 },
         { "given_up", test_given_up, 1 },
+        { "left", test_left, 1 },
+        { "doubled", test_doubled, 1 },
+        { "fair", test_fair, 2 },
         { "idle", test_idle, 1 },
         { "late_receive", test_late_receive, 1 },
         { "early_window", test_early_window, 5 },
