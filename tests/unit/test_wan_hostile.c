@@ -67,16 +67,14 @@ START_TEST(test_unknown_messages)
 {
     frd_wan_session *const s = meet();
     const uint32_t most = FRD_WAN_OPEN_MAX + FRD_WAN_UNKNOWN_MAX;
-    unsigned char frame[sizeof(frd_wan_wire_chunk) + 1] = { 0 };
+    unsigned char frame[32] = { 0 };
     int rc = FEDRDMA_OK;
 
     for (uint32_t n = 1; n <= 2 * most / 4000 && rc >= 0; n++) {
-        const frd_wan_wire_chunk chunk = {
-            .type = FRD_WAN_CHUNK, .bytes = 1, .id = s->seen_id + 3999, .offset = 7
-        };
+        const frd_wan_chunk chunk = { .bytes = 1, .id = s->seen_id + 3999, .offset = 7 };
+        const size_t bytes = frd_wan_write_chunk(frame, &chunk, NULL, true) + 1;
 
-        memcpy(frame, &chunk, sizeof(chunk));
-        rc = frd_wan_session_frames(s->route[0], m.now_ns, frame, frame + sizeof(frame));
+        rc = frd_wan_session_frames(s->route[0], m.now_ns, frame, frame + bytes);
     }
     ck_assert_int_eq(rc, FEDRDMA_ERR_NOMEM);
     ck_assert_uint_le(s->ins.count, most);
@@ -113,19 +111,18 @@ static void refuse(enum refusal kind, int n)
     const uint64_t next = s->route[0]->rel.next;
     frd_wan_head head = {
         .kind = FRD_WAN_VERSION << 4 | (kind == KNOCK ? FRD_WAN_HELLO : FRD_WAN_DATA),
-        .hops = kind == RELAYED,
+        .way = kind == RELAYED ? 1 << 4 : 0,
         .from = kind == SENDER ? 2 : 0,
-        .to = 1,
         .session = s->id + (kind == SESSION),
         .number = (uint32_t)(kind == UNSENT ? next
                              : kind == OLD  ? 0
                                             : next - 1),
     };
-    const frd_wan_via via = { .rank = { 2, 0xffff, 0xffff, 0xffff } };
-    unsigned char quoted[sizeof(head) + sizeof(via)];
+    const frd_wan_hops hops = { .rank = { 2, 0xffff, 0xffff }, .to = 1 };
+    unsigned char quoted[sizeof(head) + sizeof(hops)];
 
     memcpy(quoted, &head, sizeof(head));
-    memcpy(quoted + sizeof(head), &via, sizeof(via));
+    memcpy(quoted + sizeof(head), &hops, sizeof(hops));
     if (kind != FEW || n < 2)
         frd_wan_node_refused(m.node[0], m.now_ns, quoted,
                              kind == RELAYED ? sizeof(quoted) : sizeof(head) - (kind == SHORT));

@@ -228,6 +228,30 @@ START_TEST(test_goodbye)
 }
 END_TEST
 
+/* Who received all, but whose word of it was lost, has not said all yet. */
+START_TEST(test_unsaid)
+{
+    const model_link link = model_line(GBIT / 10, 40 * MS, 0);
+    model_transfer *t;
+
+    model_init(&m, 2, 15);
+    model_links(&m, &link);
+    model_start(&m);
+    t = start(0, 1, 100000, 1);
+    t->accept_after_ns = S;
+    model_pass(&m, 900 * MS);
+    m.link[1][0].down = true;
+    model_pass(&m, 200 * MS);
+    ck_assert(t->ended_receive && !t->ended_send);
+    ck_assert(!frd_wan_flushed(m.node[1]));
+    m.link[1][0].down = false;
+    ck_assert(model_run(&m, m.now_ns + 2 * S));
+    model_pass(&m, S);
+    ck_assert(frd_wan_flushed(m.node[1]));
+    model_free(&m);
+}
+END_TEST
+
 /* Who was given up learns it at the next knock, not when its own patience ends. */
 START_TEST(test_given_up)
 {
@@ -506,6 +530,7 @@ int main(void)
         { "strays", test_strays, 3 },
         { "no_memory", test_no_memory, 4 },
         { "goodbye", test_goodbye, 8 },
+        { "unsaid", test_unsaid, 1 },
         { "given_up", test_given_up, 1 },
         { "left", test_left, 1 },
         { "doubled", test_doubled, 1 },
