@@ -284,8 +284,8 @@ typedef struct fedrdma_result {
     uint64_t sent_bytes;     /* payload sent by this rank for the operation, all transports */
     uint64_t received_bytes; /* and received */
     double rate_bps;         /* (sent + received) x 8 / time, bits per second */
-    uint64_t reroutes;       /* chunks that changed their route; 0 where no WAN route was used */
-    uint64_t retransmits;    /* chunks sent again; 0 where no WAN route was used */
+    uint64_t reroutes;       /* chunks that this rank took off a WAN route that failed while the operation ran, */
+    uint64_t retransmits;    /* and sent again; operations at the same time count the same ones */
     char algorithm[32];      /* name as in `fedrdma-info --algorithms` */
 } fedrdma_result;
 

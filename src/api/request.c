@@ -25,6 +25,7 @@ struct fedrdma_request {
     size_t *lengths; /* persistent, with the option check: what checked.call.slens and rlens refer to */
     const char *algorithm;
     bool persistent, started; /* started: not yet completed by wait or test */
+    uint64_t again_before, rerouted_before; /* the context's counts when it began */
     struct fedrdma_request *next, *prev; /* persistent ones, in the context's list */
 };
 
@@ -130,6 +131,8 @@ static int start(fedrdma_request *r)
 {
     frd_comm *comm = r->comm;
 
+    r->again_before = comm->ctx->stat.wan_again_chunks;
+    r->rerouted_before = comm->ctx->stat.wan_rerouted_chunks;
     const int rc = frd_op_start(comm->ctx->engine, &r->op);
     if (rc != FEDRDMA_OK)
         return frd_comm_fail_channel(comm, rc, r->op.what);
@@ -142,13 +145,16 @@ static int start(fedrdma_request *r)
 static void describe(const fedrdma_request *r, fedrdma_result *result)
 {
     const frd_op *op = &r->op;
+    const frd_stat *const stat = &r->comm->ctx->stat;
     const uint64_t ns = op->end_ns - op->start_ns;
 
     *result = (fedrdma_result){ .silos = op->rc == FEDRDMA_OK ? r->comm->nsilos : 0,
                                 .silos_total = r->comm->nsilos,
                                 .time_ns = ns,
                                 .sent_bytes = op->sent_bytes,
-                                .received_bytes = op->received_bytes };
+                                .received_bytes = op->received_bytes,
+                                .reroutes = stat->wan_rerouted_chunks - r->rerouted_before,
+                                .retransmits = stat->wan_again_chunks - r->again_before };
     if (ns > 0)
         result->rate_bps = (double)(op->sent_bytes + op->received_bytes) * 8e9 / (double)ns;
     snprintf(result->algorithm, sizeof(result->algorithm), "%s", r->algorithm);

@@ -3,7 +3,7 @@
 #
 # test_links.sh - fedrdma-info --links shows what the emulator was told: rates within 7%, round trips within 2 ms, the
 # way round a link that the topology file forbids, and that file's caps kept, also for what is relayed. --watch goes on
-# for as long as it should. TAP.
+# for as long as it should. Result records count what was sent again. TAP.
 # shellcheck disable=SC2317 # is() calls its conditions
 . "${srcdir:-.}/tests/wan/common.sh"
 
@@ -59,6 +59,11 @@ try 2 --rate 40M --rtt 10ms two -- --time 100ms --watch --every 200ms --count 2
 two_tables() { [ "$status" = 0 ] && [ "$(grep -c "^[0-9:]\{8\}  [ab] -> [ab]  rate .*  rtt 1.* ms  loss .*  direct$" \
     "$work/out")" = 4 ] && [ "$(wc -l <"$work/out")" = 4 ]; }
 is "--watch says a line for each link, as often as --count says" two_tables
+
+unvoid "$LAB" run --rate 100M --rtt 10ms --loss 2% two -- "$tools/fedrdma-run" -n 2 --silos 2 fedrdma-lab rank -- \
+    "$builddir/tests/wan/record_rank"
+recorded() { [ "$status" = 0 ] && [ "$(grep -c "record: [1-9][0-9]* sent again" "$work/out")" = 2 ]; }
+is "records count what was sent again, as the counters do" recorded
 
 once "$tools/fedrdma-info" --links
 is "a job of one has no links" grep -q "^fedrdma-info: --links needs a job of 2 to 256 silos" "$work/out"
