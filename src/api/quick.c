@@ -16,7 +16,7 @@
 enum {
     LOOKS = 200,               /* for the others: some 3 us */
     LOOKS_ALONE = 8,           /* more ranks than cores: then they may be waiting for our core */
-    LOOKS_CROWDED = 1024,      /* those with the core given away take 0.4 us to 2 us */
+    LOOKS_CROWDED = 256,       /* those with the core given away take 0.4 us to 2 us */
     CALLS_PER_PROGRESS = 64,   /* the transports get a turn, though nothing of ours needs them */
     SHORT_BYTES = 8 * 1024,    /* longer data may be mapped */
     TIMED_BYTES = 32 * 1024    /* from this length on a look at the clock (22 ns) costs nothing */

@@ -38,7 +38,7 @@ int frd_comm_join_team(frd_comm *comm, const frd_team_exchange *x, frd_story *st
     for (int i = 0; all && i < comm->channel.size; i++)
         all = joined[x->member[i]] == 1;
     if (rc == FEDRDMA_OK && all) {
-        frd_team_joined(team);
+        frd_team_joined(team, frd_fabric_crowded(comm->ctx->fabric));
         comm->channel.team = team;
     } else {
         frd_team_close(team);

@@ -9,8 +9,8 @@
  *     gather, allgather   all give a chunk of their block, the root (all) copies them
  *     alltoall            all give a piece for every other member, each copies its own
  *     reduce_scatter      the same, reduced instead of copied
- *     barrier             all post nothing, and look for all others' posts; where ranks share cores they look for the
- *                         first member's only, which posts last
+ *     barrier             all give nothing, and look for all others' posts; where ranks share cores the first member
+ *                         does, and its result is what the others look for
  *     reduce              short, or two members: all give the chunk, the root reduces
  *     allreduce           short: all give the vector, each reduces all of it
  *     both, long          reduce_scatter of slices; then members give their reduced slices (results), which
@@ -96,22 +96,11 @@ bool frd_team_is_source(const frd_team *team, const frd_team_call *c, int member
 {
     if (c->what.coll == FRD_NODE_BROADCAST || c->what.coll == FRD_NODE_SCATTER)
         return member == c->what.root;
-    return member != team->rank && (!c->led || member == 0 || team->rank == 0);
-}
-
-static bool have_given(const frd_team *team, const frd_team_call *c, uint32_t k)
-{
-    for (int i = 0; i < team->size; i++) {
-        if (frd_team_is_source(team, c, i) && !frd_team_has_given(team, c, i, k))
-            return false;
-    }
-    return true;
+    return member != team->rank;
 }
 
 bool frd_team_can_give(frd_team *team, const frd_team_call *c)
 {
-    if (c->led && team->rank == 0 && !have_given(team, c, c->given))
-        return false;
     return c->given < c->rounds && has_room(team, c->base + c->given, c->mapped ? 0 : c->need);
 }
 
@@ -121,11 +110,17 @@ bool frd_team_can_take(frd_team *team, const frd_team_call *c)
         return false;
     if (c->mapped && c->results && !has_room(team, c->base + c->taken, 0)) /* for the result's post */
         return false;
-    return have_given(team, c, c->taken);
+    for (int i = 0; i < team->size; i++) {
+        if (frd_team_is_source(team, c, i) && !frd_team_has_given(team, c, i, c->taken))
+            return false;
+    }
+    return true;
 }
 
 bool frd_team_can_collect(const frd_team *team, const frd_team_call *c)
 {
+    if (c->led)
+        return c->collected < c->rounds && c->given == c->rounds && frd_team_has_result(team, c, 0, 0);
     if (c->collected >= c->taken)
         return false;
     for (int i = 0; i < team->size; i++) {
@@ -287,7 +282,7 @@ int frd_team_look_at_posts(frd_team *team, frd_team_call *c, frd_story *story)
     for (int i = 0; i < team->size && rc == FEDRDMA_OK; i++) {
         const frd_team_post *const post = &team->part[i]->give[c->base % FRD_TEAM_ROUNDS];
 
-        if (i == team->rank || !(c->led || frd_team_is_source(team, c, i)))
+        if (i == team->rank || !frd_team_is_source(team, c, i))
             continue;
         if (post->len != c->what.len || post->kind != c->kind) {
             c->bad = i;
@@ -354,6 +349,8 @@ int frd_team_take(frd_team *team, frd_team_call *c, frd_story *story)
     }
     if (w->len == 0) {
         c->taken = c->rounds;
+        if (c->led)
+            frd_team_publish(team, &team->mine->result[c->base % FRD_TEAM_ROUNDS], c, 0);
         return FEDRDMA_OK;
     }
     const size_t unit = frd_team_unit(team, c, team->rank, &off), len = frd_team_piece(c, k, unit);
@@ -382,7 +379,7 @@ void frd_team_collect(frd_team *team, frd_team_call *c)
 {
     const uint32_t k = c->collected;
 
-    for (int i = 0; i < team->size && !c->push; i++) { /* what was pushed is there already */
+    for (int i = 0; i < team->size && !c->push && !c->led; i++) { /* what was pushed is there already */
         const frd_team_post *const post = &team->part[i]->result[(c->base + k) % FRD_TEAM_ROUNDS];
         size_t off;
         const size_t len = frd_team_piece(c, k, frd_team_slice(team, &c->what, i, &off));

@@ -39,7 +39,7 @@ typedef struct frd_team_part {
     alignas(FRD_TEAM_LINE) _Atomic uint64_t done; /* rounds of which it needs nothing any more */
     alignas(FRD_TEAM_LINE) _Atomic uint64_t left; /* it left the call before this round early: what others read of its
                                                      buffers since is worthless */
-    _Atomic int32_t core; /* where it ran last, if the team is crowded; as seldom written as `left` */
+    _Atomic int32_t core; /* one more than that where it began its last call, if ranks here share cores; 0: unknown */
     alignas(FRD_TEAM_LINE) _Atomic uint64_t storing; /* not 0: it stores into others' buffers now */
     frd_team_post give[FRD_TEAM_ROUNDS];   /* of round % FRD_TEAM_ROUNDS: what it gives */
     frd_team_post result[FRD_TEAM_ROUNDS]; /* and what it made of what all gave */

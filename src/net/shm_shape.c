@@ -140,6 +140,10 @@ void frd_team_shape(const frd_team *team, frd_team_call *c)
     count_bytes(team, c);
     c->bypass = footprint(team, w) > team->nontemporal;
     c->led = w->coll == FRD_NODE_BARRIER && team->crowded;
+    if (c->led) {
+        c->takes = team->rank == 0;
+        c->collects = !c->takes;
+    }
 }
 
 /* ---- data ----------------------------------------------------------------------------------------- */

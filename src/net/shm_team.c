@@ -18,7 +18,7 @@
 #include "net/shm_pages.h"
 #include "topo/topo.h"
 
-#define MAGIC UINT64_C(0x6672642d7465616d) /* changes with the layout */
+#define MAGIC UINT64_C(0x6672642d7465616e) /* changes with the layout */
 
 enum {
     PAGE = 4096,
@@ -167,11 +167,12 @@ int frd_team_join(frd_team *team, const frd_team_card *card, frd_story *story)
     return rc;
 }
 
-void frd_team_joined(frd_team *team)
+void frd_team_joined(frd_team *team, bool sharing)
 {
     if (team->fd >= 0)
         close(team->fd);
     team->fd = -1;
+    team->sharing = sharing;
     team->crowded = team->head->crowded;
     team->whole_max = team->head->whole_max;
     team->nontemporal = team->head->nontemporal;

@@ -57,6 +57,7 @@ typedef struct frd_team {
     size_t whole_max;   /* longest vector of an allreduce that every member reduces whole */
     size_t nontemporal; /* calls whose buffers, of all members, take more than the last cache store past the caches */
     bool crowded;       /* more members than cores */
+    bool sharing;       /* more ranks here than cores */
     bool fenced, armed; /* posts need a fence; counted in head->sleepers */
     bool touched;       /* all of our ring has its pages */
     bool backwards;     /* the next call of more than one round goes so */
@@ -100,8 +101,8 @@ typedef struct frd_team_call {
     bool keeps;                  /* it has data for itself, too */
     bool pieces;                 /* a giver has another piece for every reader */
     bool small, bypass;          /* the data fits into the post; it is stored past the caches */
-    bool led;                    /* the first member gives when all others have, and they look at it alone: so it is
-                                    through first, and has given when the others come to what it roots next */
+    bool led;                    /* the first member tells when all have given, and the others look at it alone: so it
+                                    is through first, and has given when they come to what it roots next */
 
     /* the team's */
     uint64_t base;                    /* first round */
@@ -123,7 +124,7 @@ typedef struct frd_team_call {
 int frd_team_create(frd_net *net, const int *world, int size, int rank, frd_team **team, frd_story *story);
 int frd_team_offer(frd_team *team, frd_team_card *card, frd_story *story);
 int frd_team_join(frd_team *team, const frd_team_card *card, frd_story *story);
-void frd_team_joined(frd_team *team); /* everybody has it open */
+void frd_team_joined(frd_team *team, bool sharing); /* everybody has it open; ranks here share cores */
 void frd_team_close(frd_team *team);  /* NULL is fine */
 
 /* Makes sure that so many calls can be left before their turn. */

@@ -32,7 +32,7 @@ static bool may_map(const frd_team_call *c)
 
 static void note_core(frd_team *team)
 {
-    const int32_t core = sched_getcpu();
+    const int32_t core = sched_getcpu() + 1; /* 0 where the kernel can't tell */
 
     if (atomic_load_explicit(&team->mine->core, memory_order_relaxed) != core)
         atomic_store_explicit(&team->mine->core, core, memory_order_relaxed);
@@ -40,7 +40,7 @@ static void note_core(frd_team *team)
 
 static void begin(frd_team *team, frd_team_call *c)
 {
-    if (team->crowded)
+    if (team->sharing)
         note_core(team);
     c->begun = true;
     c->base = team->round;
@@ -165,13 +165,13 @@ int frd_team_poll(frd_team *team, frd_team_call *c, frd_story *story)
  * that is behind us? Else that costs 1.3 us for nothing, and what we wait for may come meanwhile. */
 static bool keeps_others(const frd_team *team, const frd_team_call *c, bool patient)
 {
-    const int core = sched_getcpu();
+    const int core = sched_getcpu() + 1;
     const uint64_t done = atomic_load_explicit(&team->mine->done, memory_order_relaxed);
 
     for (int i = 0; i < team->size; i++) {
         const frd_team_part *const part = team->part[i];
 
-        if (i != team->rank && atomic_load_explicit(&part->core, memory_order_relaxed) == core &&
+        if (i != team->rank && core > 0 && atomic_load_explicit(&part->core, memory_order_relaxed) == core &&
             (frd_team_waits_for(team, c, i) ||
              (!patient && atomic_load_explicit(&part->done, memory_order_relaxed) < done)))
             return true;
@@ -196,6 +196,17 @@ static bool await(const frd_team *team, const frd_team_call *c, int member, frd_
         if (!frd_team_rest(team, c, patience, n))
             return false;
     }
+    return true;
+}
+
+/* Of a led barrier. */
+static bool await_result(const frd_team *team, frd_team_call *c, frd_team_patience patience)
+{
+    for (int n = 0; !frd_team_has_result(team, c, 0, 0); n++) {
+        if (!frd_team_rest(team, c, patience, n))
+            return false;
+    }
+    c->collected = 1;
     return true;
 }
 
@@ -227,7 +238,7 @@ bool frd_team_short_give(frd_team *team, frd_team_call *c)
     begin(team, c);
     if (c->mapped || c->rounds > 1 || c->results)
         return false;
-    if (!c->gives || (c->led && team->rank == 0))
+    if (!c->gives)
         return true;
     return give_short(team, c);
 }
@@ -252,8 +263,6 @@ bool frd_team_short_take(frd_team *team, frd_team_call *c, frd_team_patience pat
             if (frd_team_is_source(team, c, i) && !await(team, c, i, patience))
                 return false;
         }
-        if (c->gives && c->given == 0 && !give_short(team, c))
-            return false;
         if (c->small && c->kernel != NULL && team->size == 2 && c->what.coll == FRD_NODE_ALLREDUCE) {
             if (frd_team_look_at_posts(team, c, NULL) != FEDRDMA_OK)
                 return false;
@@ -262,6 +271,8 @@ bool frd_team_short_take(frd_team *team, frd_team_call *c, frd_team_patience pat
             return false;
         }
     }
+    if (c->led && c->collects && !await_result(team, c, patience))
+        return false;
     atomic_store_explicit(&team->mine->done, c->base + 1, memory_order_release);
     frd_team_wake(team);
     if (!c->gives)
@@ -275,8 +286,8 @@ bool frd_team_waits_for(const frd_team *team, const frd_team_call *c, int member
 {
     if (!c->begun || c->done || member == team->rank)
         return false;
-    if (c->led)
-        return !frd_team_has_given(team, c, member, 0);
+    if (c->led && c->collects && c->given == c->rounds && c->collected < c->rounds)
+        return !frd_team_has_given(team, c, member, 0) || (member == 0 && !frd_team_has_result(team, c, 0, 0));
     if (c->takes && c->taken < c->rounds && (!c->gives || c->given > c->taken))
         return frd_team_is_source(team, c, member) && !frd_team_has_given(team, c, member, c->taken);
     if (c->collects && c->collected < c->taken)

@@ -398,6 +398,27 @@ static void test_wait(job *j)
     EXPECT(j->rank == 1 || counter(j, "net.sleeps") > 0);
 }
 
+/* One calls something else than the others' barrier, that only takes, so nobody has anything of it: all hear of it at
+ * once nevertheless. */
+static void test_disagree(job *j)
+{
+    const int last = j->size - 1;
+    fedrdma_comm *comm = NULL;
+    int one = 1, sum = 0;
+
+    for (int odd = 0; odd < 2; odd++) {
+        if (!EXPECT_OK(fedrdma_comm_dup(j->world, &comm)))
+            return;
+        if (j->rank != last)
+            EXPECT_CODE(fedrdma_barrier(comm), FEDRDMA_ERR_MISMATCH);
+        else if (odd == 0)
+            EXPECT_CODE(fedrdma_broadcast(&one, 1, FEDRDMA_I32, 0, comm), FEDRDMA_ERR_MISMATCH);
+        else
+            EXPECT_CODE(fedrdma_reduce(&one, &sum, 1, FEDRDMA_I32, FEDRDMA_SUM, last, comm), FEDRDMA_ERR_MISMATCH);
+        EXPECT_OK(fedrdma_comm_free(&comm));
+    }
+}
+
 int main(int argc, char **argv)
 {
     const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : (uint64_t)time(NULL);
@@ -420,6 +441,7 @@ int main(int argc, char **argv)
     test_cancel_ahead(&j);
     test_comms(&j);
     test_wait(&j);
+    test_disagree(&j);
     EXPECT_OK(fedrdma_finalize(&j.context));
     return atomic_load(&mp_expect_failures) > 0;
 }

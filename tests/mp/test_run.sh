@@ -51,7 +51,7 @@ gone() { # the process ends within half a minute
 
 # ---- cores
 allowed="grep Cpus_allowed_list /proc/self/status"
-cores=$(nproc)
+cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)
 distinct_are() { [ "$(sort -u "$work/out" | wc -l)" = "$1" ]; }
 each_has_one() { ! grep -q '[-,]' <(cut -f 2 "$work/out"); }
 one_each() { distinct_are "$1" && each_has_one; }
