@@ -73,12 +73,17 @@ enum {
     DOWN_ROUNDS = 2, /* one until what was sent in it comes back, one to look at */
     HIGH_ROUNDS = 4,
     QUANTUM_MAX = 48 * 1024, /* one batch of segmentation offload */
+    QUANTUM_SLOW = 16 * 1024,
     QUANTUM_MIN = 2 * 1500,
     MEASURE_BYTES = 64 * 1024
 };
 
 #define CAP_LEAST (4. * QUANTUM_MIN)
-#define QUANTUM_NS (FRD_NS_PER_MS / 2) /* what may go at once, in time */
+/* What may go at once: half a millisecond's; on slow routes up to two, so that it is one call with segmentation
+ * offload all the same. (128 MiB among five silos of 300 Mbit/s on two processors: 1.32 to 1.7 x the bound with half
+ * a millisecond everywhere, 1.13 to 1.17 with this; what is saved are wake-ups at both ends.) */
+#define QUANTUM_NS (FRD_NS_PER_MS / 2)
+#define QUANTUM_SLOW_NS (2 * FRD_NS_PER_MS)
 #define LATE_NS (FRD_NS_PER_MS)        /* a sender that wakes late may catch up with so much */
 #define ACK_NS (1. * FRD_NS_PER_MS)    /* acknowledgements come in steps: room for one */
 
@@ -399,7 +404,7 @@ static void decide(frd_wan_pace *pace, const frd_wan_path *path)
         window *= 1 + (back < BACK_MOST * there ? back / there : BACK_MOST);
     pace->cap = window < (double)pace->inflight_max ? (uint64_t)window : pace->inflight_max;
     pace->rate = (uint64_t)rate;
-    quantum = bytes_in(rate, (double)QUANTUM_NS);
+    quantum = fmax(bytes_in(rate, (double)QUANTUM_NS), fmin(bytes_in(rate, (double)QUANTUM_SLOW_NS), QUANTUM_SLOW));
     pace->quantum_bytes = quantum < QUANTUM_MIN   ? QUANTUM_MIN
                           : quantum > QUANTUM_MAX ? QUANTUM_MAX
                                                   : (uint64_t)quantum;

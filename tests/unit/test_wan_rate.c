@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cases.h"
+#include "wan/core.h"
 #include "wan_rate.h"
 
 #define MS FRD_NS_PER_MS
@@ -175,6 +176,30 @@ START_TEST(test_slow_silo)
 }
 END_TEST
 
+/* What goes at once: enough for one call with segmentation offload, and yet smooth. */
+START_TEST(test_quantum)
+{
+    static const struct {
+        uint64_t rate;
+        double least, most; /* bytes */
+    } row[] = {
+        { 10 * MBIT, 2500, 3600 },
+        { 50 * MBIT, 10000, 16000 },
+        { 100 * MBIT, 16384, 16384 },
+        { 1000 * MBIT, 49152, 49152 },
+    };
+    double quantum;
+
+    rate_begin(&w, 2, 1, row[_i].rate, 40 * MS, 1.0);
+    rate_flow(&w, 0, 1);
+    rate_pass(&w, 3 * S);
+    quantum = (double)w.m.node[0]->session[1]->route[0]->pace.quantum_bytes;
+    ck_assert_double_ge(quantum, row[_i].least);
+    ck_assert_double_le(quantum, row[_i].most);
+    rate_end(&w);
+}
+END_TEST
+
 int main(void)
 {
     const cases_row rows[] = {
@@ -185,6 +210,7 @@ int main(void)
         { "exchange", test_exchange, 3 },
         { "relay", test_relay, 1 },
         { "slow_silo", test_slow_silo, 1 },
+        { "quantum", test_quantum, 4 },
     };
 
     return cases_run("wan_rate", rows, sizeof(rows) / sizeof(rows[0]));
