@@ -26,7 +26,11 @@ enum {
     DELIVERIES = 256, /* before ports have theirs */
     CLOCK_EVERY = 16, /* packets for one look at the clock */
     PRIORITY = 20,
-    ALERT_NS = 1000000 /* the longest wait when alert */
+    ALERT_NS = 1000000, /* the longest wait when alert */
+    BUSY_NS = 1000000,  /* so long after a packet turns have a least length: */
+    /* what comes or is due in it is handled at its end, all at once. Woken for each, five silos of 300 Mbit/s took 0.57
+     * of a processor, by 20000 wake-ups a second. */
+    TURN_NS = 100000
 };
 
 static const int64_t IDLE_NS = 1000000000,
@@ -188,12 +192,19 @@ typedef struct turn {
     int64_t stalled_ns;           /* of the last wait: too long, by so much */
 } turn;
 
-/* Until something arrives or is due. With traffic it wakes up often, to see that it still gets the processor.
- */
+static struct timespec time_of(int64_t ns)
+{
+    return (struct timespec){ .tv_sec = ns / (int64_t)FRD_NS_PER_S, .tv_nsec = ns % (int64_t)FRD_NS_PER_S };
+}
+
+/* Until something arrives or is due; while packets come, to the end of the turn. With traffic it wakes up often, to see
+ * that it still gets the processor. */
 static int wait_for_work(turn *t, const wanem_net *net, const wanem_control *control, struct pollfd *fds)
 {
     const int64_t packet_ns = wanem_due_next_ns(&net->due), command_ns = wanem_control_next_ns(control);
     const int64_t now_ns = (int64_t)frd_now_ns();
+    const bool busy = now_ns - t->traffic_ns < BUSY_NS;
+    const struct timespec end = time_of(t->began_ns + TURN_NS);
     int64_t left_ns = now_ns - t->traffic_ns < TRAFFIC_NS ? ALERT_NS : IDLE_NS;
     struct timespec wait;
     int events;
@@ -202,9 +213,13 @@ static int wait_for_work(turn *t, const wanem_net *net, const wanem_control *con
         left_ns = packet_ns - now_ns;
     if (command_ns - now_ns < left_ns)
         left_ns = command_ns - now_ns;
+    if (busy) {
+        (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
+        left_ns -= (int64_t)frd_now_ns() - now_ns;
+        t->began_ns += TURN_NS;
+    }
     left_ns = left_ns < 0 ? 0 : left_ns;
-    wait = (struct timespec){ .tv_sec = left_ns / (int64_t)FRD_NS_PER_S,
-                              .tv_nsec = left_ns % (int64_t)FRD_NS_PER_S };
+    wait = time_of(left_ns);
     events = ppoll(fds, (nfds_t)net->silos + 1, &wait, NULL);
     t->stalled_ns = (int64_t)frd_now_ns() - t->began_ns - left_ns;
     t->began_ns = (int64_t)frd_now_ns();
