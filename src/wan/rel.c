@@ -262,18 +262,22 @@ _Static_assert((int)FRD_WAN_LATE < (int)FRD_WAN_ACK_RANGES,
                "the latest ranges must be among those acknowledged");
 
 /* Which ranges to acknowledge, latest first: the latest ones, and where something came late, or on a path
- * that holds many back it would never be said. Every late one is said in the acknowledgements of the next
- * ones, too. */
+ * that holds many back it would never be said. What the last FRD_WAN_SAID acknowledgements have said is left out:
+ * a hole never fills, and every one since the route began would cost 8 bytes in each. */
 static unsigned choose(const frd_wan_rel *rel, uint32_t *chosen)
 {
     const uint32_t count = rel->got.count;
-    const unsigned lates = rel->lates < FRD_WAN_LATE ? rel->lates : FRD_WAN_LATE;
+    const frd_wan_said old = rel->acks < FRD_WAN_SAID ? (frd_wan_said){ 0 } : rel->said[rel->acks % FRD_WAN_SAID];
+    const unsigned lates = rel->lates - old.lates < FRD_WAN_LATE ? rel->lates - old.lates : FRD_WAN_LATE;
     unsigned n = 0;
 
-    for (uint32_t i = count; i-- > 0 && n < (unsigned)FRD_WAN_ACK_RANGES - (unsigned)FRD_WAN_LATE;)
+    for (uint32_t i = count; i-- > 0 && n < (unsigned)FRD_WAN_ACK_RANGES - (unsigned)FRD_WAN_LATE;) {
+        if (n > 0 && rel->got.at[i].hi <= old.largest)
+            break;
         chosen[n++] = i;
-    for (unsigned k = 0; k < lates; k++) {
-        const uint32_t i = frd_wan_spans_find(&rel->got, rel->late[k]);
+    }
+    for (unsigned k = 1; k <= lates; k++) {
+        const uint32_t i = frd_wan_spans_find(&rel->got, rel->late[(rel->lates - k) % FRD_WAN_LATE]);
         unsigned at = n;
 
         while (at > 0 && chosen[at - 1] < i)
@@ -307,6 +311,7 @@ size_t frd_wan_rel_write_ack(frd_wan_rel *rel, uint64_t now_ns, unsigned char *a
     if (head.ranges == 0)
         return 0;
     memcpy(at, &head, sizeof(head));
+    rel->said[rel->acks++ % FRD_WAN_SAID] = (frd_wan_said){ rel->got_largest, rel->lates };
     rel->owed = 0;
     rel->ack_ns = UINT64_MAX;
     return bytes;

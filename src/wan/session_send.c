@@ -422,7 +422,9 @@ static frd_wan_item *cut(frd_wan_session *s, frd_wan_out *out, size_t room)
 
     if (room < head + frd_min_size(out->len - out->cut, DATA_LEAST))
         return NULL;
-    bytes = frd_min_size(frd_min_size(room, frd_wan_session_narrowest(s)) - head, out->len - out->cut);
+    /* A relay's list of hops is no reason to cut all smaller: what goes that way after all is split. */
+    bytes = frd_min_size(room, frd_wan_session_narrowest(s) + sizeof(frd_wan_hops)) - head;
+    bytes = frd_min_size(bytes, out->len - out->cut);
     if (early)
         bytes = frd_min_size(bytes, early_room(s));
     item = item_new(s, FRD_WAN_CHUNK, out->entry.id);
