@@ -45,7 +45,7 @@
 #define START_FAST 4. /* times the first window: until then it grows twice as fast, and spares a round trip \
                        */
 #define CRUISE_RATE 1.15 /* of window by round trip: what was late catches up, and the window rules */
-#define DOWN_EVERY_NS (750 * FRD_NS_PER_MS)
+#define DOWN_EVERY_NS (1500 * FRD_NS_PER_MS)
 #define DOWN_LEAST_NS (50 * FRD_NS_PER_MS) /* for others, whose rounds may be longer than ours, to see it */
 #define DOWN_CAP 0.96                      /* of the path's content */
 #define DOWN_AGAIN \

@@ -189,7 +189,7 @@ START_TEST(test_relay)
     model_links(&m, &link);
     model_start(&m);
     ck_assert_int_eq(frd_wan_node_route(m.node[0], 1, &via, 1, m.now_ns), FEDRDMA_OK);
-    t = start(0, 1, (size_t)40 << 20, 1);
+    t = start(0, 1, (size_t)60 << 20, 1);
     model_pass(&m, S);
     ck_assert_uint_gt(frd_wan_node_counts(m.node[2])->wan_relayed, 100); /* both carry */
     m.link[0][1].down = m.link[1][0].down = true;
@@ -201,7 +201,7 @@ START_TEST(test_relay)
     model_pass(&m, S / 2);
     printf("relay: %.2f of the line\n",
            (double)(frd_wan_node_counts(m.node[1])->wan_received_bytes - before) / (double)(GBIT / 20));
-    ck_assert_uint_gt(frd_wan_node_counts(m.node[1])->wan_received_bytes - before, GBIT / 20 * 7 / 10);
+    ck_assert_uint_gt(frd_wan_node_counts(m.node[1])->wan_received_bytes - before, GBIT / 20 * 9 / 10);
     ck_assert(frd_wan_node_look(m.node[0], 1, 0, &info));
     ck_assert_int_eq(info.state, FRD_WAN_ROUTE_DOWN);
     m.link[0][1].down = m.link[1][0].down = false;
