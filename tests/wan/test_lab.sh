@@ -262,7 +262,8 @@ else
     other=()
 fi
 kinds=veth
-{ : <>/dev/net/tun; } 2>/dev/null && kinds="veth tun"
+# Without udev the device may be root's alone.
+${other[@]+"${other[@]}"} bash -c ': <>/dev/net/tun' 2>/dev/null && kinds="veth tun"
 for kind in $kinds; do
     unvoid ${other[@]+"${other[@]}"} "$work/fedrdma-lab" run --ports "$kind" --set "late 20ms" --cc reno "$work/three.lab" -- \
         "$work/wanflow" --rate 20M --time 0.3 --size 1400 a1 b1
