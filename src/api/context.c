@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/cache.h"
 #include "api/comm.h"
 #include "api/options.h"
 #include "api/request.h"
@@ -132,6 +133,7 @@ static void fill_rules(const fedrdma_context *ctx, frd_place *place)
     snprintf(place->algo, sizeof(place->algo), "%s", conf->algo);
     place->algo_hash = frd_hash_text(FRD_HASH_START, conf->algo);
     place->fragment = conf->fragment;
+    place->silo_fragment = frd_cache_silo_fragment(conf);
     place->gateways = (uint64_t)(int64_t)conf->gateways;
     place->check = conf->check;
 }
@@ -167,6 +169,11 @@ static int check_rules(const frd_place *zero, const frd_place *mine, int rank, f
     if (zero->fragment != mine->fragment)
         return frd_fail(story, rc, "rank %d has FEDRDMA_FRAGMENT=%llu, rank 0 %llu; set the same on all ranks",
                         rank, (unsigned long long)mine->fragment, (unsigned long long)zero->fragment);
+    if (zero->silo_fragment != mine->silo_fragment)
+        return frd_fail(story, rc,
+                        "rank %d has FEDRDMA_WINDOW and FEDRDMA_FRAGMENT for fragments of %llu bytes between silos, "
+                        "rank 0 of %llu; set the same on all ranks",
+                        rank, (unsigned long long)mine->silo_fragment, (unsigned long long)zero->silo_fragment);
     if (zero->gateways != mine->gateways)
         return frd_fail(story, rc, "rank %d has FEDRDMA_GATEWAYS=%lld, rank 0 %lld; set the same on all ranks", rank,
                         (long long)mine->gateways, (long long)zero->gateways);

@@ -340,6 +340,7 @@ static void sizes_rank(mp_job *job, int rank, void *arg)
 /* Options that decide what a call sends are compared once, when the ranks meet. */
 static const char *const unequal[][2] = { { "algo", "allreduce:0-:ring" },
                                           { "fragment", "64k" },
+                                          { "window", "4m" },
                                           { "check", "1" } };
 
 static void unequal_rank(mp_job *job, int rank, void *arg)
