@@ -136,7 +136,7 @@ int fedrdma_options_set_oob(fedrdma_options *options, int rank, int size, fedrdm
  * FEDRDMA_ERR_TIMEOUT: some ranks never came (story: which). FEDRDMA_ERR_REFUSED: another job meets there,
  * or this rank is taken. FEDRDMA_ERR_PROTOCOL: something else listens there, or it says nothing.
  * FEDRDMA_ERR_MISMATCH: the options algo, fragment, gateways or check, or the library's version, differ between ranks;
- * or window does, and that changes how calls between silos are cut. */
+ * or, in a job of several silos, window does, so that calls between them would be cut differently. */
 int fedrdma_init(const fedrdma_options *options, fedrdma_context **context);
 
 /* Leaves the job; collective over the context's ranks. Waits (at most the option finalize_timeout) for the

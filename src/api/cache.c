@@ -156,11 +156,11 @@ static bool has_blocks(int coll)
 /* Between silos a fragment is cut into one message for each of them, and each ends in a round trip of its own, so
  * there it is larger, while four fit in the window. (128 MiB, bbr, no loss: five silos 6.20 s with 1 MiB, 6.11 s
  * with 4 or 8; three silos 5.18 s and 5.09 s.) */
-size_t frd_cache_silo_fragment(const frd_conf *conf)
+size_t frd_cache_silo_fragment(size_t fragment, size_t window)
 {
     enum { SILOS = 4, IN_FLIGHT = 4 };
 
-    return conf->fragment > conf->window / (SILOS * IN_FLIGHT) ? conf->fragment : SILOS * conf->fragment;
+    return fragment > window / (SILOS * IN_FLIGHT) ? fragment : SILOS * fragment;
 }
 
 /* Bytes of the vector (of each block) that one fragment carries; the whole length when it isn't cut. */
@@ -168,7 +168,8 @@ static size_t fragment_bytes(const frd_cache_env *env, const frd_call *c, const 
 {
     const bool blocks = has_blocks(c->coll);
     const bool silos = env->group->levels != NULL && env->group->levels->nsilos > 1;
-    const size_t total = silos ? frd_cache_silo_fragment(env->conf) : env->conf->fragment;
+    const frd_conf *conf = env->conf;
+    const size_t total = silos ? frd_cache_silo_fragment(conf->fragment, conf->window) : conf->fragment;
     size_t slice = total;
 
     if (total == 0 || c->irregular || (algo->flags & FRD_ALGO_NODE) != 0)

@@ -44,6 +44,6 @@ int frd_cache_get(frd_cache *cache, const frd_cache_env *env, const frd_call *ca
 void frd_cache_clear(frd_cache *cache);
 
 /* Payload of a fragment between silos; decides what is sent, so it must be the same on all ranks. */
-size_t frd_cache_silo_fragment(const frd_conf *conf);
+size_t frd_cache_silo_fragment(size_t fragment, size_t window);
 
 #endif

@@ -133,7 +133,7 @@ static void fill_rules(const fedrdma_context *ctx, frd_place *place)
     snprintf(place->algo, sizeof(place->algo), "%s", conf->algo);
     place->algo_hash = frd_hash_text(FRD_HASH_START, conf->algo);
     place->fragment = conf->fragment;
-    place->silo_fragment = frd_cache_silo_fragment(conf);
+    place->window = conf->window;
     place->gateways = (uint64_t)(int64_t)conf->gateways;
     place->check = conf->check;
 }
@@ -169,11 +169,6 @@ static int check_rules(const frd_place *zero, const frd_place *mine, int rank, f
     if (zero->fragment != mine->fragment)
         return frd_fail(story, rc, "rank %d has FEDRDMA_FRAGMENT=%llu, rank 0 %llu; set the same on all ranks",
                         rank, (unsigned long long)mine->fragment, (unsigned long long)zero->fragment);
-    if (zero->silo_fragment != mine->silo_fragment)
-        return frd_fail(story, rc,
-                        "rank %d has FEDRDMA_WINDOW and FEDRDMA_FRAGMENT for fragments of %llu bytes between silos, "
-                        "rank 0 of %llu; set the same on all ranks",
-                        rank, (unsigned long long)mine->silo_fragment, (unsigned long long)zero->silo_fragment);
     if (zero->gateways != mine->gateways)
         return frd_fail(story, rc, "rank %d has FEDRDMA_GATEWAYS=%lld, rank 0 %lld; set the same on all ranks", rank,
                         (long long)mine->gateways, (long long)zero->gateways);
@@ -181,6 +176,25 @@ static int check_rules(const frd_place *zero, const frd_place *mine, int rank, f
         return frd_fail(story, rc, "rank %d has FEDRDMA_CHECK=%d, rank 0 %d; set the same on all ranks", rank,
                         (int)mine->check, (int)zero->check);
     return check_topology(zero, mine, rank, story);
+}
+
+/* Where there are several silos, the window, too, decides how calls are cut. Elsewhere it is each rank's own affair. */
+static int check_windows(const frd_place *places, int size, frd_story *story)
+{
+    const frd_place *const zero = &places[0];
+    const size_t cut = frd_cache_silo_fragment(zero->fragment, zero->window);
+    bool silos = false;
+
+    for (int i = 1; i < size; i++)
+        silos = silos || strcmp(places[i].silo, zero->silo) != 0;
+    for (int i = 1; silos && i < size; i++) {
+        if (frd_cache_silo_fragment(places[i].fragment, places[i].window) != cut)
+            return frd_fail(story, FEDRDMA_ERR_MISMATCH,
+                            "rank %d has FEDRDMA_WINDOW=%llu, rank 0 %llu: calls between silos are cut by it; set the "
+                            "same on all ranks",
+                            i, (unsigned long long)places[i].window, (unsigned long long)zero->window);
+    }
+    return FEDRDMA_OK;
 }
 
 /* Once for each silo that the file restricts in what only one transport can keep to. */
@@ -222,6 +236,8 @@ static int exchange_places(fedrdma_context *ctx, frd_boot *boot, frd_story *stor
         place->topology[sizeof(place->topology) - 1] = '\0';
         rc = check_rules(&ctx->places[0], place, i, story);
     }
+    if (rc == FEDRDMA_OK)
+        rc = check_windows(ctx->places, ctx->conf.size, story);
     if (rc != FEDRDMA_OK)
         return rc;
     const frd_policy_facts facts = { ctx->silos, ctx->places, ctx->conf.size, ctx->conf.rank,

@@ -42,7 +42,7 @@ typedef struct frd_place {
     char node[FRD_NAME_MAX];
     char version[16];
     char algo[FRD_ALGO_TEXT_MAX]; /* the option, cut; algo_hash is of all of it */
-    uint64_t algo_hash, fragment, silo_fragment, gateways, check;
+    uint64_t algo_hash, fragment, window, gateways, check;
     char topology[FRD_PATH_TEXT_MAX]; /* the option, its end; "": none */
     uint64_t topology_hash;           /* of what the file says */
     uint64_t gateway; /* 1 + the index of its node among its silo's gateways there; 0: it is none */

@@ -19,6 +19,7 @@ enum {
     OWED_FIRST = 64 /* of the first so many, every second is acknowledged: the sender starts by them */
 };
 
+#define RANGE_MAX (UINT64_C(1) << 30) /* numbers in a range: more than are ever on their way, and less than 2^31 */
 #define ACK_DELAY_NS (FRD_NS_PER_MS)       /* and when they come slowly, it waits so long */
 #define REORDER_LEAST_NS (FRD_NS_PER_MS)   /* less is the wake-ups of both ends */
 #define PROBE_LEAST_NS (5 * FRD_NS_PER_MS) /* the same */
@@ -262,17 +263,20 @@ _Static_assert((int)FRD_WAN_LATE < (int)FRD_WAN_ACK_RANGES,
                "the latest ranges must be among those acknowledged");
 
 /* Which ranges to acknowledge, latest first: the latest ones, and where something came late, or on a path
- * that holds many back it would never be said. What the last FRD_WAN_SAID acknowledgements have said is left out:
- * a hole never fills, and every one since the route began would cost 8 bytes in each. */
+ * that holds many back it would never be said. What has been said often enough is left out: a lost number stays
+ * a hole for ever, and every one since the route began would cost 8 bytes in each. */
 static unsigned choose(const frd_wan_rel *rel, uint32_t *chosen)
 {
     const uint32_t count = rel->got.count;
-    const frd_wan_said old = rel->acks < FRD_WAN_SAID ? (frd_wan_said){ 0 } : rel->said[rel->acks % FRD_WAN_SAID];
-    const unsigned lates = rel->lates - old.lates < FRD_WAN_LATE ? rel->lates - old.lates : FRD_WAN_LATE;
+    const bool many = rel->lates - rel->said.lates > FRD_WAN_LATE; /* not all of them are in rel->late */
+    const unsigned lates = many ? FRD_WAN_LATE : rel->lates - rel->said.lates;
+    uint64_t said = many ? 0 : rel->said.largest;
     unsigned n = 0;
 
+    if (rel->got_largest > said + RANGE_MAX) /* what the numbers' low 32 bits can't tell */
+        said = rel->got_largest - RANGE_MAX;
     for (uint32_t i = count; i-- > 0 && n < (unsigned)FRD_WAN_ACK_RANGES - (unsigned)FRD_WAN_LATE;) {
-        if (n > 0 && rel->got.at[i].hi <= old.largest)
+        if (n > 0 && rel->got.at[i].hi <= said)
             break;
         chosen[n++] = i;
     }
@@ -302,7 +306,8 @@ size_t frd_wan_rel_write_ack(frd_wan_rel *rel, uint64_t now_ns, unsigned char *a
 
     for (unsigned k = choose(rel, chosen), i = 0; i < k && bytes + sizeof(frd_wan_range) <= room; i++) {
         const frd_wan_span *const span = &rel->got.at[chosen[i]];
-        const frd_wan_range range = { (uint32_t)span->lo, (uint32_t)(span->hi - 1) };
+        const uint64_t lo = span->hi - span->lo > RANGE_MAX ? span->hi - RANGE_MAX : span->lo;
+        const frd_wan_range range = { (uint32_t)lo, (uint32_t)(span->hi - 1) };
 
         memcpy(at + bytes, &range, sizeof(range));
         bytes += sizeof(range);
@@ -311,7 +316,11 @@ size_t frd_wan_rel_write_ack(frd_wan_rel *rel, uint64_t now_ns, unsigned char *a
     if (head.ranges == 0)
         return 0;
     memcpy(at, &head, sizeof(head));
-    rel->said[rel->acks++ % FRD_WAN_SAID] = (frd_wan_said){ rel->got_largest, rel->lates };
+    if (rel->acks >= rel->soon.acks + FRD_WAN_SAID && now_ns >= rel->soon.ns + FRD_WAN_SAID_NS) {
+        rel->said = rel->soon;
+        rel->soon = (frd_wan_said){ now_ns, rel->acks, rel->got_largest, rel->lates };
+    }
+    rel->acks++;
     rel->owed = 0;
     rel->ack_ns = UINT64_MAX;
     return bytes;

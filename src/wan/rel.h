@@ -6,6 +6,7 @@
 
 #include <sys/queue.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "wan/pace.h"
 #include "wan/path.h"
@@ -16,12 +17,15 @@ enum {
     FRD_WAN_ITEMS = 8,         /* in a datagram */
     FRD_WAN_GOT_RANGES = 1024, /* remembered of what arrived; what is older counts as arrived */
     FRD_WAN_LATE = 16,         /* of what came late last, acknowledged whatever came behind it */
-    FRD_WAN_SAID = 32          /* acknowledgements in a row that say a range; numbers that were lost stay holes */
+    FRD_WAN_SAID = 32          /* acknowledgements at least, and FRD_WAN_SAID_NS, that say what arrived */
 };
+
+/* More than a way back is black for a moment: nobody sends again what did arrive. */
+#define FRD_WAN_SAID_NS (100 * FRD_NS_PER_MS)
 
 /* What was known when an acknowledgement was written. */
 typedef struct frd_wan_said {
-    uint64_t largest;
+    uint64_t ns, acks, largest;
     unsigned lates;
 } frd_wan_said;
 
@@ -70,8 +74,8 @@ typedef struct frd_wan_rel {
     uint64_t late[FRD_WAN_LATE];
     unsigned lates;
     uint64_t got_largest, got_largest_ns, got_count;
-    frd_wan_said said[FRD_WAN_SAID];
-    uint64_t acks;   /* written */
+    frd_wan_said said, soon; /* what has been said often enough; what will have been next */
+    uint64_t acks;           /* written */
     unsigned owed;   /* datagrams since our last acknowledgement */
     uint64_t ack_ns; /* when it is due; UINT64_MAX: none */
 } frd_wan_rel;

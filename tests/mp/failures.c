@@ -338,9 +338,9 @@ static void sizes_rank(mp_job *job, int rank, void *arg)
 }
 
 /* Options that decide what a call sends are compared once, when the ranks meet. */
-static const char *const unequal[][2] = { { "algo", "allreduce:0-:ring" },
+static const char *const unequal[][4] = { { "algo", "allreduce:0-:ring" },
                                           { "fragment", "64k" },
-                                          { "window", "4m" },
+                                          { "window", "4m", "silo", "other" },
                                           { "check", "1" } };
 
 static void unequal_rank(mp_job *job, int rank, void *arg)
@@ -348,12 +348,16 @@ static void unequal_rank(mp_job *job, int rank, void *arg)
     (void)arg;
     mp_expect_rank = rank;
     for (size_t i = 0; i < sizeof(unequal) / sizeof(unequal[0]); i++) {
-        const char *settings[] = { unequal[i][0], unequal[i][1], NULL };
+        const char *settings[] = { unequal[i][0], unequal[i][1], unequal[i][2], unequal[i][3], NULL };
         fedrdma_context *context = NULL;
         EXPECT_CODE(mp_threads_init(job, rank, rank == 2 ? settings : NULL, &context), FEDRDMA_ERR_MISMATCH);
         EXPECT_STORY(NULL, "rank 2 has FEDRDMA_");
         mp_threads_meet(job);
     }
+    const char *own[] = { "window", "4m", NULL }; /* decides nothing where there is one silo */
+    fedrdma_context *context = NULL;
+    if (EXPECT_OK(mp_threads_init(job, rank, rank == 2 ? own : NULL, &context)))
+        EXPECT_OK(fedrdma_finalize(&context));
 }
 
 /* With the option check a persistent call is compared at each start, its counts by rank too. */

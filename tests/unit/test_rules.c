@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/cache.h"
 #include "collectives/coll.h"
 
 static frd_rules *parse(const char *text)
@@ -371,6 +372,26 @@ START_TEST(pairwise_receives_few_at_a_time)
 }
 END_TEST
 
+/* Fragments between silos are four times as long where four of those fit in the window. */
+START_TEST(fragments_between_silos)
+{
+    static const struct {
+        size_t fragment, window, is;
+    } row[] = {
+        { 1 << 20, 16 << 20, 4 << 20 },
+        { (1 << 20) + 1, 16 << 20, (1 << 20) + 1 },
+        { 1 << 20, (16 << 20) - 1, 1 << 20 },
+        { 65536, 16 << 20, 4 * 65536 },
+        { 0, 16 << 20, 0 }, /* whole */
+        { 1 << 20, 0, 1 << 20 },
+        { SIZE_MAX, SIZE_MAX, SIZE_MAX },
+    };
+
+    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+        ck_assert_uint_eq(frd_cache_silo_fragment(row[i].fragment, row[i].window), row[i].is);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rules");
@@ -391,6 +412,7 @@ int main(void)
     tcase_add_test(tests, silos_have_their_own);
     tcase_add_test(tests, direct_among_few_silos);
     tcase_add_test(tests, a_wrong_algorithm_is_refused);
+    tcase_add_test(tests, fragments_between_silos);
     tcase_add_test(tests, pairwise_receives_few_at_a_time);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);

@@ -145,13 +145,18 @@ END_TEST
 /* All to all over one line out of each rank and one into it, with queues on the way there and back. */
 START_TEST(test_exchange)
 {
+    /* With loss one run says little: warm 1.09 to 1.22 of the bound. */
     static const struct {
-        int nodes;
+        int nodes, runs;
         double loss, cold, warm;
-    } set[] = { { 3, 0, 1.2, 1.12 }, { 3, 0.01, 1.27, 1.18 }, { 5, 0, 1.18, 1.14 } };
-    double cold;
-    const double warm = rate_exchange(set[_i].nodes, 1, set[_i].loss, 48, &cold);
+    } set[] = { { 3, 1, 0, 1.2, 1.12 }, { 3, 6, 0.01, 1.27, 1.16 }, { 5, 1, 0, 1.18, 1.14 } };
+    const int runs = set[_i].runs;
+    double cold = 0, warm = 0, one;
 
+    for (int i = 1; i <= runs; i++) {
+        warm += rate_exchange(set[_i].nodes, (uint64_t)i, set[_i].loss, 48, &one) / runs;
+        cold += one / runs;
+    }
     printf("%d ranks, loss %.3f: %.3f cold, %.3f warm\n", set[_i].nodes, set[_i].loss, cold, warm);
     ck_assert_double_le(cold, set[_i].cold);
     ck_assert_double_le(warm, set[_i].warm);
