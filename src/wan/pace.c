@@ -8,6 +8,8 @@
  * queue and acknowledgements come slower, so that nothing overruns before we have even noticed.
  *   - The queue that a flow wants, in time, falls with its rate (target_ns). All flows in a queue see the
  * same one, so those that are slower than others gain, whatever their round trips are, until all are alike.
+ * A way through relays crosses several lines with a queue each, which it sees added up, so it wants as much more.
+ * (Three silos, one link down, an allreduce of 128 MiB in the model: 0.77 of what the lines allow without that, 0.93.)
  *   - Loss alone is not congestion: DOWN rounds, where there is no queue, show how much of it the path has
  * anyway. Loss beyond that is a shallow queue that overflows, and we keep a smaller share of it.
  *   - The bare round trip shows in DOWN rounds, for which every flow lets go of its queue; who sees another
@@ -97,6 +99,7 @@ void frd_wan_pace_init(frd_wan_pace *pace, uint64_t start_bytes, uint64_t most_r
         .cap = start_bytes,
         .share = 1,
         .favour = 1,
+        .lines = 1,
         .quantum_bytes = QUANTUM_MIN,
     };
 }
@@ -113,7 +116,7 @@ static void enter(frd_wan_pace *pace, enum frd_wan_pace_mode mode)
 }
 
 /* The queue that we want to see, before loss takes its share. */
-static double target_ns(const frd_wan_path *path, double rate)
+static double target_ns(const frd_wan_pace *pace, const frd_wan_path *path, double rate)
 {
     const double base = (double)path->base_ns;
     const double most = QUEUE_MOST * base > QUEUE_MOST_NS ? QUEUE_MOST * base : QUEUE_MOST_NS;
@@ -121,7 +124,7 @@ static double target_ns(const frd_wan_path *path, double rate)
         (double)path->way_var_ns < QUEUE_MOST * base ? (double)path->way_var_ns : QUEUE_MOST * base;
     const double queue = QUEUE_NS + 1e9 * sqrt(QUEUE_K / (rate + 1));
 
-    return (queue < most ? queue : most) + jitter / 2;
+    return pace->lines * (queue < most ? queue : most) + jitter / 2;
 }
 
 /* Bytes to send for each one that arrives. */
@@ -159,7 +162,7 @@ static void note_losses(frd_wan_pace *pace, const frd_wan_path *path, const frd_
 {
     const double sent = (double)(round->acked + round->lost);
     const bool drained = pace->mode == FRD_WAN_PACE_DOWN && pace->rounds >= DOWN_ROUNDS &&
-                         (double)pace->queue_ns < target_ns(path, (double)frd_wan_path_rate(path)) / 2;
+                         (double)pace->queue_ns < target_ns(pace, path, (double)frd_wan_path_rate(path)) / 2;
 
     if (sent <= 0)
         return;
@@ -221,7 +224,7 @@ static void drain(frd_wan_pace *pace, const frd_wan_path *path, uint64_t now_ns)
         if (ns < path->base_ns && (ns < path->base_ns / 2 || bytes < MEASURE_BYTES))
             return;
         rate = (double)bytes * 1e9 / (double)(ns + 1);
-        pace->window = window_of(pace, path, rate, pace->share * target_ns(path, rate));
+        pace->window = window_of(pace, path, rate, pace->share * target_ns(pace, path, rate));
         pace->mark_ns = 0;
     }
     if ((double)path->inflight <= pace->window) {
@@ -278,7 +281,7 @@ static bool due(const frd_wan_pace *pace, const frd_wan_path *path, uint64_t now
 
 static void cruise_round(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns, const frd_wan_round *round)
 {
-    const double target = pace->share * pace->favour * target_ns(path, (double)frd_wan_path_rate(path));
+    const double target = pace->share * pace->favour * target_ns(pace, path, (double)frd_wan_path_rate(path));
 
     pace->since++;
     if (round->rtt_ns == 0 || pace->rounds < 2) /* what was sent in another mode comes back now */
@@ -309,7 +312,7 @@ static void cruise_round(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns
  * what to do.) */
 static bool elsewhere(const frd_wan_pace *pace, const frd_wan_path *path)
 {
-    const double target = pace->share * target_ns(path, (double)frd_wan_path_rate(path));
+    const double target = pace->share * target_ns(pace, path, (double)frd_wan_path_rate(path));
 
     return pace->doubt && (double)pace->queue_ns > QUEUE_FAR * target &&
            (double)pace->queue_ns > STILL * pace->down_queue_ns;
@@ -368,7 +371,7 @@ static void cut(frd_wan_pace *pace, const frd_wan_path *path)
     if (pace->cut || lost < CAP_LEAST || sent < pace->window / 2 ||
         lost < (pace->loss_bare + LOSS_HEAVY) * sent)
         return;
-    window = window_of(pace, path, rate, target_ns(path, rate));
+    window = window_of(pace, path, rate, target_ns(pace, path, rate));
     if (window < pace->window)
         pace->window = window;
     pace->cut = true;
@@ -428,7 +431,7 @@ void frd_wan_pace_ack(frd_wan_pace *pace, frd_wan_path *path, uint64_t now_ns, u
         if (queue_shows(path))
             begin_drain(pace, path, now_ns);
     }
-    if ((double)path->part_queue_ns < target_ns(path, (double)frd_wan_path_rate(path)) * QUEUE_LOW)
+    if ((double)path->part_queue_ns < target_ns(pace, path, (double)frd_wan_path_rate(path)) * QUEUE_LOW)
         pace->low_ns = now_ns;
     if (pace->mode == FRD_WAN_PACE_DRAIN)
         drain(pace, path, now_ns);

@@ -47,6 +47,7 @@ frd_wan_route *frd_wan_route_new(frd_wan_session *session, const frd_wan_via *vi
     frd_wan_rel_init(&route->rel, &session->node->memory.packets, &user);
     route->rel.user.arg = route;
     frd_wan_pace_init(&route->pace, params->start_bytes, params->rate, params->inflight_most);
+    route->pace.lines = 1 + hops;
     return route;
 }
 

@@ -169,6 +169,18 @@ START_TEST(test_relay)
 }
 END_TEST
 
+/* Flows through a relay meet others in two queues, and take their share of both all the same. */
+START_TEST(test_relayed_allreduce)
+{
+    double first;
+    const double second = rate_relayed_allreduce(1, 96, &first);
+
+    printf("through a third rank: %.3f, then %.3f of what the lines allow\n", first, second);
+    ck_assert_double_ge(first, 0.8);
+    ck_assert_double_ge(second, 0.87);
+}
+END_TEST
+
 /* A rank ten times slower than the others costs them what it takes of the line, and nothing more. */
 START_TEST(test_slow_silo)
 {
@@ -214,6 +226,7 @@ int main(void)
         { "jitter", test_jitter, 3 },
         { "exchange", test_exchange, 3 },
         { "relay", test_relay, 1 },
+        { "relayed_allreduce", test_relayed_allreduce, 1 },
         { "slow_silo", test_slow_silo, 1 },
         { "quantum", test_quantum, 4 },
     };

@@ -215,6 +215,21 @@ static void relay(void)
     say("  %.3f of the line\n", rate_relay(0.001));
 }
 
+static void allreduce(void)
+{
+    double sum[2] = { 0, 0 };
+
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        double first;
+        const double second = rate_relayed_allreduce(seed, 128, &first);
+
+        say("  %.3f, then %.3f of what the lines allow\n", first, second);
+        sum[0] += first / 8;
+        sum[1] += second / 8;
+    }
+    say("  mean %.3f, then %.3f\n", sum[0], sum[1]);
+}
+
 static void slow_silo(void)
 {
     double slow;
@@ -243,6 +258,7 @@ static const scenario table[] = {
     { "jitter", "100 Mbit/s, 40 ms, and jitter", jitter },
     { "exchange", "all to all, lines of 300 Mbit/s, 40 ms, queues of 1 bdp", exchange },
     { "relay", "through a third rank", relay },
+    { "allreduce", "128 MiB among three through the third, lines of 300 Mbit/s", allreduce },
     { "silo", "a rank ten times slower than the others", slow_silo },
     { "trap", "after heavy loss", trap },
 };
