@@ -10,5 +10,6 @@ command -v shellcheck >/dev/null || {
 {
     find . \( -name '.?*' -o -name 'build*' -o -name '*_build' -o -name 'fedrdma-*' \) -prune -o -name '*.sh' -print
     printf '%s\n' .ci/run scripts/quickstart scripts/check tests/run-test perf/compare \
-        perf/wan/compare perf/wan/outage perf/wan/prove tests/wan/chaos tests/wan/fedrdma-lab
+        perf/wan/compare perf/wan/outage perf/wan/prove tests/wan/chaos tests/wan/fedrdma-lab \
+        tests/rdma/lab tests/rdma/boot tests/rdma/guest
 } | sort | xargs shellcheck -x

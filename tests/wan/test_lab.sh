@@ -12,9 +12,6 @@ chmod 755 "$work"
 trap '"$LAB" down frdtest 2>/dev/null; rm -rf "$work"' EXIT
 
 say_more() { declare -p seen stat 2>/dev/null; }
-status_is() { [ "$status" = "$1" ]; }
-says() { grep -qF -- "$1" "$work/out"; }
-fails_with() { status_is "$1" && says "$2"; }
 between() { [ -n "$2" ] && [ "$1" -le "$2" ] && [ "$2" -le "$3" ]; } # LEAST VALUE MOST
 same() { [ "$1" = "$2" ]; }
 gone() { timeout 30 tail --pid="$1" -f /dev/null; }
@@ -268,8 +265,7 @@ for kind in $kinds; do
     unvoid ${other[@]+"${other[@]}"} "$work/fedrdma-lab" run --ports "$kind" --set "late 20ms" --cc reno "$work/three.lab" -- \
         "$work/wanflow" --rate 20M --time 0.3 --size 1400 a1 b1
     if [ $status = 77 ]; then
-        number=$((number + 1))
-        echo "ok $number - without root, $kind # SKIP $(tail -n 1 "$work/out")"
+        skipped "without root, $kind" "$(tail -n 1 "$work/out")"
         continue
     fi
     is "without root, $kind" fails_with 0 " lost=0 "
