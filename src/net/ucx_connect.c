@@ -139,20 +139,26 @@ void frd_ucx_on_hello(frd_ucx_peer *peer, ucs_status_t status)
 static bool try_next(frd_ucx_peer *peer)
 {
     frd_ucx *const net = peer->net;
-    struct sockaddr_storage address;
+    const bool bound = net->env.conf->interface[0] != '\0';
+    frd_ucx_way way;
     ucp_ep_params_t params = {
         .field_mask = UCP_EP_PARAM_FIELD_SOCK_ADDR | UCP_EP_PARAM_FIELD_FLAGS |
                       UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE | UCP_EP_PARAM_FIELD_ERR_HANDLER,
         .flags = UCP_EP_PARAMS_FLAGS_CLIENT_SERVER | UCP_EP_PARAMS_FLAGS_SEND_CLIENT_ID,
-        .sockaddr.addr = (const struct sockaddr *)&address,
+        .sockaddr.addr = (const struct sockaddr *)&way.to,
+        .local_sockaddr.addr = (const struct sockaddr *)&way.from,
         .err_mode = UCP_ERR_HANDLING_MODE_PEER,
         .err_handler = { .cb = on_error, .arg = peer },
     };
     frd_ucx_op *hello;
     ucs_status_t status;
 
-    if (!frd_ucx_place_choose(&net->card, &peer->card, peer->tried, &address, &params.sockaddr.addrlen))
+    if (!frd_ucx_place_choose(&net->card, bound, &peer->card, peer->tried, &way))
         return false;
+    params.sockaddr.addrlen = way.to_bytes;
+    params.local_sockaddr.addrlen = way.from_bytes;
+    if (way.from_bytes > 0)
+        params.field_mask |= UCP_EP_PARAM_FIELD_LOCAL_SOCK_ADDR;
     peer->tried++;
     peer->own_failed = false;
     status = ucp_ep_create(net->worker, &params, &peer->own);

@@ -12,9 +12,14 @@ void frd_ucx_worker_close(frd_ucx *net); /* half-open is fine */
 /* ---- ucx_place.c ---- */
 /* Fills in the card's boot_id, network and place. */
 int frd_ucx_place_all(const frd_conf *conf, frd_ucx_card *card, frd_story *story);
-/* The k-th best address of a peer as seen from `own`; false: there are no more. */
-bool frd_ucx_place_choose(const frd_ucx_card *own, const frd_ucx_card *its, int k,
-                          struct sockaddr_storage *address, socklen_t *bytes);
+typedef struct frd_ucx_way {
+    struct sockaddr_storage to, from;
+    socklen_t to_bytes, from_bytes; /* from_bytes 0: from wherever the kernel likes */
+} frd_ucx_way;
+
+/* The k-th best way to a peer as seen from `own`; false: there are no more. `bound`: our places are what the option
+ * interface names, and connections leave from there. */
+bool frd_ucx_place_choose(const frd_ucx_card *own, bool bound, const frd_ucx_card *its, int k, frd_ucx_way *way);
 
 /* ---- ucx_process.c ---- */
 /* From now on, until _leave(what _enter returned), UCX's own warnings on this thread go to `log`. */

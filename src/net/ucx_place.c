@@ -5,7 +5,12 @@
  * meet on a device that FEDRDMA_UCX_NET_DEVICES leaves out; the next address is tried then.) A peer on the same
  * host is met at the loopback address, or any of its own. Else come, in the order of the peer's interfaces, its
  * addresses in a subnet that we are in too, then its others; never one that is ours (bridges of containers and
- * virtual machines have the same address on every host). The option interface names one where that is wrong. */
+ * virtual machines have the same address on every host).
+ *
+ * The option interface names one where that is wrong: then this rank is known by that one's addresses only, and its
+ * connections leave from there, too, to peers on the same host as well. With RDMA the place is the device: a
+ * connection from no place in particular to a host with several goes by the one that the kernel's routes say, which
+ * for a peer on the same host may be none at all. */
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -145,26 +150,54 @@ static void to_address(const frd_ucx_place *place, uint32_t port, struct sockadd
     }
 }
 
-bool frd_ucx_place_choose(const frd_ucx_card *own, const frd_ucx_card *its, int k,
-                          struct sockaddr_storage *address, socklen_t *bytes)
+/* The k-th place to try; NULL: there are no more. */
+static const frd_ucx_place *candidate(const frd_ucx_card *own, bool bound, const frd_ucx_card *its, int k)
 {
-    if (same_host(own, its)) {
-        frd_ucx_place loopback = { .family = its->place[0].family, .address = { 127, 0, 0, 1 } };
+    static const frd_ucx_place loopback[] = {
+        { .family = AF_INET, .address = { 127, 0, 0, 1 } },
+        { .family = AF_INET6, .address = { [15] = 1 } },
+    };
 
-        if (loopback.family == AF_INET6)
-            memcpy(loopback.address, &in6addr_loopback, 16);
-        if (k > (int)its->places)
-            return false;
-        to_address(k == 0 ? &loopback : &its->place[k - 1], its->port, address, bytes);
-        return true;
+    if (same_host(own, its)) {
+        if (!bound && k-- == 0)
+            return &loopback[its->place[0].family == AF_INET6];
+        return k < (int)its->places ? &its->place[k] : NULL;
     }
     for (int wanted = 2; wanted >= 1; wanted--) {
         for (uint32_t i = 0; i < its->places; i++) {
-            if (rate(own, &its->place[i]) == wanted && k-- == 0) {
-                to_address(&its->place[i], its->port, address, bytes);
-                return true;
-            }
+            if (rate(own, &its->place[i]) == wanted && k-- == 0)
+                return &its->place[i];
         }
     }
-    return false;
+    return NULL;
+}
+
+/* The place of ours to connect to `to` from: in its subnet if there is one; NULL: none is of its family. */
+static const frd_ucx_place *origin(const frd_ucx_card *own, const frd_ucx_place *to)
+{
+    const frd_ucx_place *found = NULL;
+
+    for (uint32_t i = 0; i < own->places; i++) {
+        const frd_ucx_place *const place = &own->place[i];
+
+        if (in_subnet(place, to, place->prefix))
+            return place;
+        if (found == NULL && place->family == to->family)
+            found = place;
+    }
+    return found;
+}
+
+bool frd_ucx_place_choose(const frd_ucx_card *own, bool bound, const frd_ucx_card *its, int k, frd_ucx_way *way)
+{
+    const frd_ucx_place *const to = candidate(own, bound, its, k);
+    const frd_ucx_place *const from = to != NULL && bound ? origin(own, to) : NULL;
+
+    if (to == NULL)
+        return false;
+    to_address(to, its->port, &way->to, &way->to_bytes);
+    way->from_bytes = 0;
+    if (from != NULL)
+        to_address(from, 0, &way->from, &way->from_bytes);
+    return true;
 }

@@ -198,17 +198,38 @@ END_TEST
 
 /* ---- addresses ---- */
 
+static const char *as_text(const struct sockaddr_storage *address, uint16_t port, char *text, socklen_t room)
+{
+    const struct sockaddr_in *const v4 = (const void *)address;
+
+    ck_assert_uint_eq(ntohs(v4->sin_port), port);
+    ck_assert_ptr_nonnull(inet_ntop(AF_INET, &v4->sin_addr, text, room));
+    return text;
+}
+
 /* The k-th address to try, as text; "" when there is none. */
 static const char *chosen(const frd_ucx_card *own, const frd_ucx_card *its, int k)
 {
     static char text[64];
-    struct sockaddr_storage address;
-    socklen_t bytes;
+    frd_ucx_way way;
 
-    if (!frd_ucx_place_choose(own, its, k, &address, &bytes))
+    if (!frd_ucx_place_choose(own, false, its, k, &way))
         return "";
-    ck_assert_uint_eq(ntohs(((struct sockaddr_in *)(void *)&address)->sin_port), 4711);
-    ck_assert_ptr_nonnull(inet_ntop(AF_INET, &((struct sockaddr_in *)(void *)&address)->sin_addr, text, sizeof text));
+    ck_assert_uint_eq(way.from_bytes, 0);
+    return as_text(&way.to, 4711, text, sizeof text);
+}
+
+/* The same with the option interface: "from > to". */
+static const char *bound(const frd_ucx_card *own, const frd_ucx_card *its, int k)
+{
+    static char text[64];
+    char from[32], to[32];
+    frd_ucx_way way;
+
+    if (!frd_ucx_place_choose(own, true, its, k, &way))
+        return "";
+    as_text(&way.to, 4711, to, sizeof to);
+    snprintf(text, sizeof text, "%s > %s", way.from_bytes > 0 ? as_text(&way.from, 0, from, sizeof from) : "any", to);
     return text;
 }
 
@@ -237,8 +258,17 @@ START_TEST(test_place)
     ck_assert_str_eq(chosen(&own, &its, 1), "172.17.0.1");
     ck_assert_str_eq(chosen(&own, &its, 4), "10.1.7.3");
     ck_assert_str_eq(chosen(&own, &its, 5), "");
+    /* By the interface that was named, also on the same host; from the address in the same subnet, or the first. */
+    ck_assert_str_eq(bound(&own, &its, 0), "172.17.0.1 > 172.17.0.1");
+    ck_assert_str_eq(bound(&own, &its, 1), "172.17.0.1 > 192.168.0.9");
+    ck_assert_str_eq(bound(&own, &its, 3), "10.1.4.2 > 10.1.7.3");
+    ck_assert_str_eq(bound(&own, &its, 4), "");
     its.network = 2;
     ck_assert_str_eq(chosen(&own, &its, 0), "10.1.7.3");
+    ck_assert_str_eq(bound(&own, &its, 0), "10.1.4.2 > 10.1.7.3");
+    ck_assert_str_eq(bound(&own, &its, 1), "172.17.0.1 > 192.168.0.9");
+    its.place[2].family = AF_INET6;
+    ck_assert_str_eq(bound(&own, &its, 1), "172.17.0.1 > 192.168.0.9");
 }
 END_TEST
 
