@@ -32,13 +32,15 @@ result() {
 
 finish() { exit $((failures > 0)); }
 
-# layout_arguments LAYOUT RANKS: how fedrdma-run makes it. At most three nodes or silos, at least one rank each.
+# layout_arguments LAYOUT RANKS: how fedrdma-run makes it: at most three nodes or silos, at least one rank each; or as
+# many silos of so many nodes as 2x3 says.
 layout_arguments() {
     local parts=$(($2 < 3 ? $2 : 3))
     case $1 in
     node) ;;
     nodes) echo "--silos 1 --nodes-per-silo $parts" ;;
     silos) echo "--silos $parts" ;;
+    [1-9]x[1-9]) echo "--silos ${1%x*} --nodes-per-silo ${1#*x}" ;;
     *) echo "unknown layout $1" >&2 ;;
     esac
 }
@@ -60,9 +62,9 @@ job() {
     rm -f "$log"
 }
 
-# matrix LAYOUT RANKS ARGUMENTS...: a job of the matrix program.
+# matrix LAYOUT RANKS ARGUMENTS...: a job of the matrix program, behind the words of the array before if there are any.
 matrix() {
     local layout=$1 ranks=$2
     shift 2
-    job "$layout" "$ranks" "$MP/matrix" ${MP_SEED:+--seed "$MP_SEED"} --alarm $((job_s - 5)) "$@"
+    job "$layout" "$ranks" ${before[@]+"${before[@]}"} "$MP/matrix" ${MP_SEED:+--seed "$MP_SEED"} --alarm $((job_s - 5)) "$@"
 }

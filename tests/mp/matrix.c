@@ -29,11 +29,12 @@ static const char help[] =
     "  --extra N     random calls after that, a quarter of them large (default 40)\n"
     "  --flights N   rounds of calls in flight (default 20)\n"
     "  --most BYTES  largest vector (default 3 MiB)\n"
+    "  --counters    every rank tells at the end how many bytes it sent by which transport\n"
     "  --alarm S     give up after S seconds and tell the case that hangs (default 100)\n";
 
 typedef struct options {
     uint64_t seed;
-    bool brief;
+    bool brief, counters;
     long extra, flights;
     size_t most_bytes;
     unsigned alarm_s;
@@ -47,7 +48,8 @@ static bool parse(int argc, char **argv, options *o)
         { "seed", required_argument, NULL, 's' },    { "case", required_argument, NULL, 'c' },
         { "brief", no_argument, NULL, 'b' },         { "extra", required_argument, NULL, 'e' },
         { "flights", required_argument, NULL, 'f' }, { "most", required_argument, NULL, 'm' },
-        { "alarm", required_argument, NULL, 'a' },   { NULL, 0, NULL, 0 }
+        { "alarm", required_argument, NULL, 'a' },   { "counters", no_argument, NULL, 'o' },
+        { NULL, 0, NULL, 0 }
     };
     int letter;
 
@@ -73,6 +75,9 @@ static bool parse(int argc, char **argv, options *o)
             break;
         case 'm':
             o->most_bytes = (size_t)strtoull(optarg, NULL, 10);
+            break;
+        case 'o':
+            o->counters = true;
             break;
         case 'a':
             o->alarm_s = (unsigned)atol(optarg);
@@ -115,6 +120,24 @@ static void run(mp_suite *suite, const options *o)
     mp_suite_coverage(suite, o->brief);
     mp_suite_random(suite, o->extra);
     mp_suite_flights(suite, o->flights);
+}
+
+/* "# sent by rank 3 of silo b: shm 0 wan 0 ucx 1234": payload bytes. */
+static void print_counters(fedrdma_context *context)
+{
+    static const char *const names[] = { "shm", "wan", "ucx" };
+    const char *silo = getenv("FEDRDMA_SILO");
+    char line[160], counter[32];
+    size_t at = (size_t)snprintf(line, sizeof line, "# sent by rank %d of silo %.32s:",
+                                 fedrdma_comm_rank(fedrdma_world(context)), silo != NULL ? silo : "-");
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        uint64_t bytes = 0;
+        snprintf(counter, sizeof counter, "%s.sent_bytes", names[i]);
+        if (fedrdma_counter(context, counter, &bytes) == FEDRDMA_OK)
+            at += (size_t)snprintf(line + at, sizeof line - at, " %s %" PRIu64, names[i], bytes);
+    }
+    puts(line);
 }
 
 static int die(const char *what, int rc)
@@ -160,6 +183,8 @@ int main(int argc, char **argv)
         printf("# seed %" PRIu64 ", %d rank(s), %d node(s), %d silo(s): %ld calls checked, %d failed\n",
                o.seed, fedrdma_comm_size(fedrdma_world(context)), fedrdma_comm_nnodes(fedrdma_world(context)),
                fedrdma_comm_nsilos(fedrdma_world(context)), suite.calls, suite.failures);
+    if (o.counters)
+        print_counters(context);
     if (suite.broken)
         return 1;
     mp_suite_close(&suite);
