@@ -9,6 +9,7 @@ MP=${builddir:-.}/tests/mp
 RUN=${builddir:-.}/tools/fedrdma-run
 number=0
 failures=0
+before=() # what stands between the launcher and the ranks' program
 # Several jobs of one test share its deadline: a job that hangs is ended before the test is.
 job_s=${MP_JOB_S:-60}
 # A rank that waits in vain says in which call.
@@ -62,9 +63,10 @@ job() {
     rm -f "$log"
 }
 
-# matrix LAYOUT RANKS ARGUMENTS...: a job of the matrix program, behind the words of the array before if there are any.
+# matrix LAYOUT RANKS ARGUMENTS...: a job of the matrix program.
 matrix() {
     local layout=$1 ranks=$2
     shift 2
-    job "$layout" "$ranks" ${before[@]+"${before[@]}"} "$MP/matrix" ${MP_SEED:+--seed "$MP_SEED"} --alarm $((job_s - 5)) "$@"
+    job "$layout" "$ranks" ${before[@]+"${before[@]}"} "$MP/matrix" ${MP_SEED:+--seed "$MP_SEED"} \
+        --alarm $((job_s - 5)) "$@"
 }
