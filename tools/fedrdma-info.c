@@ -36,7 +36,7 @@ static const char help[] =
     "    --ranks N      instead: which algorithm is chosen at which size among N ranks\n"
     "  --counters       every counter (fedrdma_counter) and its meaning\n"
     "  --errors         every error code: name, value, text\n"
-    "  --devices        network interfaces and verbs ports, with their locality\n"
+    "  --devices        verbs ports with their GIDs, and network interfaces; the NUMA node of each\n"
     "  --topology FILE  checks a topology file and shows what it says: silos, gateways, links, policy\n"
     "  --links          measures the links between silos; run it as every rank of a job with fedrdma-run,\n"
     "                   or by hand in each silo (the manual page shows both)\n"
@@ -323,15 +323,41 @@ static void print_ports(const frd_topo_place *place, const frd_topo_port *ports,
         printf("none\n");
 }
 
+/* false: out of memory. A port of RoCE has one for each address of its interface, or two. */
+static bool print_gids(const frd_topo_port *ports, size_t count, frd_story *story)
+{
+    char name[FRD_TOPO_NAME_MAX + 16];
+    frd_topo_gid *gids;
+    size_t n, lines = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "%s:%d", ports[i].device, ports[i].port);
+        if (ports[i].port == 0)
+            continue;
+        if (frd_topo_gids_find(NULL, ports[i].device, ports[i].port, story, &gids, &n) != FEDRDMA_OK)
+            return false;
+        for (size_t k = 0; k < n; k++) {
+            if (lines++ == 0)
+                printf("\n%-16s%-6s%-16s%-16s%s\n", "GIDs of", "Index", "Type", "Interface", "Address");
+            printf("%-16s%-6d%-16s%-16s%s\n", name, gids[k].index, gids[k].type[0] != '\0' ? gids[k].type : "-",
+                   gids[k].interface[0] != '\0' ? gids[k].interface : "-", gids[k].text);
+        }
+        frd_free(gids);
+        if (strcmp(ports[i].state, "active") == 0 && !frd_topo_has_address(NULL, ports[i].device, ports[i].port))
+            printf("%s has no GID that others could reach: give the interface below an IP address\n", name);
+    }
+    return true;
+}
+
 static void print_nics(const frd_topo_place *place, const frd_topo_nic *nics, size_t count)
 {
     char rate[32], where[40];
 
-    printf("%-16s%-6s%-10s%-12s%s\n", "Interface", "State", "Kind", "Rate", "Locality");
+    printf("%-16s%-6s%-10s%-14s%s\n", "Interface", "State", "Kind", "Rate", "Locality");
     for (size_t i = 0; i < count; i++) {
         snprintf(rate, sizeof rate, nics[i].mbps > 0 ? "%d Mbit/s" : "-", nics[i].mbps);
         locality(place, nics[i].numa, where, sizeof where);
-        printf("%-16s%-6s%-10s%-12s%s\n", nics[i].name, nics[i].up ? "up" : "down",
+        printf("%-16s%-6s%-10s%-14s%s\n", nics[i].name, nics[i].up ? "up" : "down",
                nics[i].physical ? "card" : "virtual", rate, where);
     }
     if (count == 0)
@@ -352,6 +378,7 @@ static int print_devices(void)
         rc = frd_topo_nics_find(NULL, &story, &nics, &nnics);
     if (rc == FEDRDMA_OK) {
         print_ports(&place, ports, nports);
+        rc = print_gids(ports, nports, &story) ? FEDRDMA_OK : story.rc;
         printf("\n");
         print_nics(&place, nics, nnics);
         if (place.numa >= 0)

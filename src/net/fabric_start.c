@@ -90,7 +90,7 @@ static void add_reason(frd_story *why, const char *name, const char *reason)
 {
     const size_t used = strlen(why->text);
 
-    snprintf(why->text + used, sizeof(why->text) - used, "%s%s: %.150s", used > 0 ? "; " : "", name, reason);
+    snprintf(why->text + used, sizeof(why->text) - used, "%s%s: %.240s", used > 0 ? "; " : "", name, reason);
 }
 
 /* Opens one transport. One that cannot work here is left out: the others may do. */

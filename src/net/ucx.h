@@ -4,6 +4,7 @@
  *
  *   ucx.c          the transport's table; open, connect, progress, sleep, close
  *   ucx_worker.c   UCX's configuration, context, worker and listener
+ *   ucx_devices.c  what UCX found to use, and what verbs devices need
  *   ucx_place.c    the addresses of a host, and which of a peer's to connect to
  *   ucx_process.c  what UCX does to a process: its log lines, its crash handlers
  *   ucx_peer.c     one peer: what is in flight, what waits to be sent to it, its loss

@@ -9,6 +9,14 @@
 int frd_ucx_worker_open(frd_ucx *net, frd_story *story);
 void frd_ucx_worker_close(frd_ucx *net); /* half-open is fine */
 
+/* ---- ucx_devices.c ---- */
+/* Does the context have nothing but TCP? */
+bool frd_ucx_devices_only_tcp(ucp_context_h context);
+/* Have the verbs devices that the context has what they need of this process and of their interfaces? */
+int frd_ucx_devices_check(frd_ucx *net, frd_story *story);
+/* "; verbs ports here: rxe1:1 active, 2 GIDs" for an error; returns text. */
+const char *frd_ucx_devices_ports(char *text, size_t room);
+
 /* ---- ucx_place.c ---- */
 /* Fills in the card's boot_id, network and place. */
 int frd_ucx_place_all(const frd_conf *conf, frd_ucx_card *card, frd_story *story);
@@ -25,6 +33,8 @@ bool frd_ucx_place_choose(const frd_ucx_card *own, bool bound, const frd_ucx_car
 /* From now on, until _leave(what _enter returned), UCX's own warnings on this thread go to `log`. */
 const frd_log *frd_ucx_log_enter(const frd_log *log);
 void frd_ucx_log_leave(const frd_log *outer);
+/* The first error that UCX told this thread since the outermost _enter; "": none. */
+const char *frd_ucx_log_heard(void);
 
 /* ---- ucx_peer.c ---- */
 frd_ucx_op *frd_ucx_op_new(frd_ucx_peer *peer, enum frd_ucx_op_kind kind); /* NULL: out of memory */

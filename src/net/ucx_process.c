@@ -28,6 +28,8 @@
 
 /* The log of the call that this thread is in; NULL: it is in none. */
 static _Thread_local const frd_log *current;
+/* The first error in it: UCX's status codes seldom say what its lines do. */
+static _Thread_local char heard[160];
 static const frd_log silent;
 
 static pthread_once_t pushed = PTHREAD_ONCE_INIT;
@@ -44,8 +46,12 @@ static ucs_log_func_rc_t on_line(const char *file, unsigned line, const char *fu
     (void)file, (void)line, (void)function, (void)component;
     if (current == NULL || level > UCS_LOG_LEVEL_WARN)
         return UCS_LOG_FUNC_RC_CONTINUE;
+    if (vsnprintf(text, sizeof text, format, args) < 0)
+        return UCS_LOG_FUNC_RC_STOP;
+    if (level <= UCS_LOG_LEVEL_ERROR && heard[0] == '\0')
+        snprintf(heard, sizeof heard, "%.*s", (int)sizeof heard - 1, text);
     /* What it means for the job, the caller finds out and reports itself: for us this is background. */
-    if (current->level > FEDRDMA_LOG_INFO && vsnprintf(text, sizeof text, format, args) >= 0)
+    if (current->level > FEDRDMA_LOG_INFO)
         frd_logf(current, FEDRDMA_LOG_INFO, "UCX: %s", text);
     return UCS_LOG_FUNC_RC_STOP;
 }
@@ -60,6 +66,8 @@ const frd_log *frd_ucx_log_enter(const frd_log *log)
     const frd_log *outer = current;
 
     pthread_once(&pushed, push);
+    if (outer == NULL)
+        heard[0] = '\0';
     current = log != NULL ? log : &silent;
     return outer;
 }
@@ -67,6 +75,11 @@ const frd_log *frd_ucx_log_enter(const frd_log *log)
 void frd_ucx_log_leave(const frd_log *outer)
 {
     current = outer;
+}
+
+const char *frd_ucx_log_heard(void)
+{
+    return heard;
 }
 
 static bool is_ucx(void (*handler)(int, siginfo_t *, void *))

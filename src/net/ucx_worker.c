@@ -8,8 +8,6 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -35,14 +33,20 @@ static const struct {
     { "FEDRDMA_UCX_TCP_PUT_ENABLE", "PUT_ENABLE", "n" },
 };
 
+/* With what UCX itself said last, and what verbs has to offer: of a port that is down, or lacks the GID that
+ * UCX_IB_GID_INDEX names, UCX says only that it is not there. */
 static int fail(frd_story *story, const char *what, ucs_status_t status)
 {
     const int rc = status == UCS_ERR_NO_MEMORY ? FEDRDMA_ERR_NOMEM : FEDRDMA_ERR_NET;
+    const char *const heard = frd_ucx_log_heard();
+    char ports[160];
 
     return frd_fail(story, rc,
-                    "UCX cannot %s: %s; `ucx_info -d` lists what it can use, FEDRDMA_UCX_TLS and "
+                    "UCX cannot %s: %s%s%s%s%s; `ucx_info -d` lists what it can use, FEDRDMA_UCX_TLS and "
                     "FEDRDMA_UCX_NET_DEVICES choose from it",
-                    what, ucs_status_string(status));
+                    what, ucs_status_string(status), heard[0] != '\0' ? " (" : "", heard,
+                    heard[0] != '\0' ? ")" : "",
+                    status == UCS_ERR_NO_DEVICE ? frd_ucx_devices_ports(ports, sizeof ports) : "");
 }
 
 static int configure(ucp_config_t *config, frd_story *story)
@@ -84,31 +88,6 @@ static int open_context(frd_ucx *net, frd_story *story)
     return rc;
 }
 
-/* Does the context have anything but TCP? UCX has no call that tells, so this reads what it prints for people:
- * "#      resource 0  :  md 0  dev 0  flags -- tcp/lo". When that changes we believe in fast hardware, and large
- * messages go by UCX's rendezvous: slower over TCP, but right. */
-static bool only_tcp(ucp_context_h context)
-{
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *stream = open_memstream(&text, &bytes);
-    size_t resources = 0, tcp = 0;
-
-    if (stream == NULL)
-        return false;
-    ucp_context_print_info(context, stream);
-    if (fclose(stream) == 0) {
-        for (const char *at = text; (at = strstr(at, " resource ")) != NULL; at++) {
-            const char *const slash = strchr(at, '/');
-
-            resources++;
-            tcp += slash != NULL && slash - at > 4 && memcmp(slash - 4, " tcp", 4) == 0;
-        }
-    }
-    free(text);
-    return resources > 0 && resources == tcp;
-}
-
 static int choose_large(frd_ucx *net, frd_story *story)
 {
     const char *const word = net->env.conf->ucx_large;
@@ -116,7 +95,8 @@ static int choose_large(frd_ucx *net, frd_story *story)
     if (strcmp(word, "pieces") != 0 && strcmp(word, "rendezvous") != 0 && strcmp(word, "auto") != 0)
         return frd_fail(story, FEDRDMA_ERR_INVALID,
                         "option ucx_large is \"%s\"; it can be auto, rendezvous or pieces", word);
-    net->pieces = strcmp(word, "pieces") == 0 || (strcmp(word, "auto") == 0 && only_tcp(net->context));
+    net->pieces = strcmp(word, "pieces") == 0 ||
+                  (strcmp(word, "auto") == 0 && frd_ucx_devices_only_tcp(net->context));
     return FEDRDMA_OK;
 }
 
@@ -186,6 +166,8 @@ int frd_ucx_worker_open(frd_ucx *net, frd_story *story)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     rc = open_context(net, story);
+    if (rc == FEDRDMA_OK)
+        rc = frd_ucx_devices_check(net, story);
     if (rc == FEDRDMA_OK)
         rc = choose_large(net, story);
     if (rc == FEDRDMA_OK)

@@ -43,7 +43,7 @@ typedef struct frd_topo_source {
     const char
         *synthetic;   /* a machine in hwloc's synthetic language, e.g. "package:2 numa:1 l3:2 core:4 pu:2" */
     const char *cpus; /* instead of the process's binding, e.g. "0-3,8" */
-    const char *sys;  /* instead of "/sys" (network cards only) */
+    const char *sys;  /* instead of "/sys" (network cards and GIDs) */
 } frd_topo_source;
 
 /* Opens and closes an hwloc topology: milliseconds, more on large machines; ask once. `source` may be NULL.
@@ -68,6 +68,22 @@ typedef struct frd_topo_port {
 /* The ports of all verbs devices, in the system's order, to be freed with frd_free; NULL and 0 when there
  * are none. Opens each device for a moment: milliseconds. FEDRDMA_ERR_NOMEM. */
 int frd_topo_ports_find(frd_story *story, frd_topo_port **ports, size_t *count);
+
+/* One entry of a port's GID table that is set: with RoCE, an address of the interface below. */
+typedef struct frd_topo_gid {
+    int index;
+    char type[16];                     /* "RoCE v2", "IB/RoCE v1"; "": unknown */
+    char interface[FRD_TOPO_NAME_MAX]; /* "eth0"; "": none */
+    char text[48];                     /* "10.0.0.1", "fe80::1" */
+} frd_topo_gid;
+
+/* The GIDs of a port, by index, to be freed with frd_free; NULL and 0 when there are none. FEDRDMA_ERR_NOMEM. */
+int frd_topo_gids_find(const frd_topo_source *source, const char *device, int port, frd_story *story,
+                       frd_topo_gid **gids, size_t *count);
+
+/* False: the port is Ethernet's, and has no GID but such as every interface gives itself (fe80::). Ranks can't meet
+ * there. */
+bool frd_topo_has_address(const frd_topo_source *source, const char *device, int port);
 
 typedef struct frd_topo_nic {
     char name[FRD_TOPO_NAME_MAX]; /* "eth0" */

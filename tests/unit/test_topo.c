@@ -274,6 +274,48 @@ START_TEST(cards_are_near_by_name)
 }
 END_TEST
 
+/* A port of RoCE whose table has GIDs at 0 and 2, one of InfiniBand, one of RoCE without an address. */
+START_TEST(gids_of_a_made_up_machine)
+{
+    static const char *const none = "0000:0000:0000:0000:0000:0000:0000:0000\n";
+    static const char *const own = "fe80:0000:0000:0000:0202:00ff:fe00:0001\n";
+    const frd_topo_source source = { .sys = root };
+    frd_topo_gid *gids;
+    size_t count;
+
+    make("class/infiniband/roce0/ports/1/link_layer", "Ethernet\n");
+    make("class/infiniband/roce0/ports/1/gids/0", own);
+    make("class/infiniband/roce0/ports/1/gids/1", none);
+    make("class/infiniband/roce0/ports/1/gids/2", "0000:0000:0000:0000:0000:ffff:0a4e:0201\n");
+    make("class/infiniband/roce0/ports/1/gid_attrs/types/2", "RoCE v2\n");
+    make("class/infiniband/roce0/ports/1/gid_attrs/ndevs/2", "eth1\n");
+    make("class/infiniband/ib0/ports/1/link_layer", "InfiniBand\n");
+    make("class/infiniband/ib0/ports/1/gids/0", own);
+    make("class/infiniband/roce1/ports/2/link_layer", "Ethernet\n");
+    make("class/infiniband/roce1/ports/2/gids/0", own);
+    make("class/infiniband/roce1/ports/2/gids/1", "nonsense\n");
+    make("class/infiniband/roce1/ports/2/gids/2", "0000:0000:0000:0000:0000:ffff:0a4e:0201\n");
+
+    ck_assert_int_eq(frd_topo_gids_find(&source, "roce0", 1, NULL, &gids, &count), FEDRDMA_OK);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_int_eq(gids[0].index, 0);
+    ck_assert_str_eq(gids[0].text, "fe80::202:ff:fe00:1");
+    ck_assert_str_eq(gids[0].type, "");
+    ck_assert_int_eq(gids[1].index, 2);
+    ck_assert_str_eq(gids[1].text, "10.78.2.1");
+    ck_assert_str_eq(gids[1].type, "RoCE v2");
+    ck_assert_str_eq(gids[1].interface, "eth1");
+    frd_free(gids);
+    ck_assert_int_eq(frd_topo_gids_find(&source, "roce0", 2, NULL, &gids, &count), FEDRDMA_OK);
+    ck_assert_ptr_null(gids);
+    ck_assert_uint_eq(count, 0);
+    ck_assert(frd_topo_has_address(&source, "roce0", 1));
+    ck_assert(frd_topo_has_address(&source, "ib0", 1));
+    ck_assert(!frd_topo_has_address(&source, "roce1", 2));
+    ck_assert(frd_topo_has_address(&source, "unknown", 1)); /* who knows */
+}
+END_TEST
+
 START_TEST(no_sys_is_no_nics)
 {
     const frd_topo_source source = { .sys = "/nonexistent" };
@@ -333,6 +375,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, make_root, remove_root);
     tcase_add_test(tcase, nics_of_a_made_up_machine);
     tcase_add_test(tcase, cards_are_near_by_name);
+    tcase_add_test(tcase, gids_of_a_made_up_machine);
     tcase_add_test(tcase, no_sys_is_no_nics);
     tcase_add_test(tcase, cards_of_this_machine);
 
