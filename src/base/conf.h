@@ -50,7 +50,7 @@
     X(SIZE, eager, "8k", "largest message sent without waiting for its receive") \
     X(SIZE, eager_credit, "256k", "eager bytes that may wait unreceived at one peer") \
     X(TEXT, interface, "", \
-      "network interface or address where other nodes meet this rank; empty: by subnet") \
+      "network interface or address where other nodes meet this rank, and it meets them; empty: by subnet") \
     X(TEXT, ucx_large, "auto", "large messages over UCX: auto, rendezvous (UCX's) or pieces (best on TCP)") \
     X(SIZE, shm_ring, "64k", "bytes of the message ring between two ranks of a node") \
     X(TIME, alloc_huge, "1s", \

@@ -108,8 +108,8 @@ static int check_locked(frd_ucx *net, const char *device, frd_story *story)
     if (status == UCS_OK)
         return FEDRDMA_OK;
     return frd_fail(story, FEDRDMA_ERR_SYSTEM,
-                    "this process may lock %zu KiB of memory, and UCX needs %zu KiB for a verbs device such as %s: raise "
-                    "that limit (ulimit -l unlimited), or do without such devices (FEDRDMA_UCX_TLS=tcp)",
+                    "this process may lock %zu KiB of memory, and UCX needs %zu KiB for a verbs device such as "
+                    "%s: raise that limit (ulimit -l unlimited), or do without such devices (FEDRDMA_UCX_TLS=tcp)",
                     (size_t)limit.rlim_cur >> 10, LOCKED_BYTES >> 10, device);
 }
 
@@ -123,8 +123,9 @@ static int check_address(frd_ucx *net, const char *name, bool alone, frd_story *
         return FEDRDMA_OK;
     if (alone)
         return frd_fail(story, FEDRDMA_ERR_NET,
-                        "verbs device %s has no GID that others could reach: give the interface below an IP address, or "
-                        "choose other devices by FEDRDMA_UCX_NET_DEVICES (fedrdma-info --devices lists GIDs)",
+                        "verbs device %s has no GID that others could reach: give the interface below an IP "
+                        "address, or choose other devices by FEDRDMA_UCX_NET_DEVICES (fedrdma-info --devices "
+                        "lists GIDs)",
                         name);
     frd_logf(net->env.log, FEDRDMA_LOG_WARN, "verbs device %s has no GID: its interface has no IP address", name);
     return FEDRDMA_OK;

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# test_setup.sh - verbs devices that can't be used: an error says at once what to set; and fedrdma-info shows them. TAP, in
-# the lab.
+# test_setup.sh - verbs devices that can't be used: an error says at once what to set; and fedrdma-info shows them. TAP,
+# in the lab.
 # shellcheck disable=SC2317 # is() calls its conditions
 set -u
 top=$(cd "${srcdir:-.}" && pwd)
