@@ -139,8 +139,8 @@ typedef struct frd_net_ops {
     /* What is known of the way that carries most to a peer; false: there is none now. NULL: never. */
     bool (*look)(frd_net *net, int peer, frd_net_sight *sight);
     /* Before sleeping: a file descriptor that becomes readable when there is something to do (-1: none), and
-     * arm() to say that we are about to sleep on it: false when there is work already. After waking,
-     * disarm() (also called after a false). */
+     * arm() to say that we are about to sleep on it: false when there is work already, or was a moment ago (it may
+     * make progress). After waking, disarm() (also called after a false). */
     int (*fd)(frd_net *net);
     bool (*arm)(frd_net *net);
     void (*disarm)(frd_net *net);

@@ -209,6 +209,13 @@ static void set_timer(frd_ucx *net)
         net->timer_ns = at;
 }
 
+/* Will UCX's descriptor tell what comes from now on? A verbs device tells of completions behind the request to be told
+ * (ibv_req_notify_cq): one that came between UCX's last look and the request would be slept upon, so one more look. */
+static bool armed(frd_ucx *net)
+{
+    return ucp_worker_arm(net->worker) == UCS_OK && (!net->verbs || ucx_progress(&net->base) == 0);
+}
+
 static bool ucx_arm(frd_net *base)
 {
     frd_ucx *const net = (frd_ucx *)base;
@@ -217,7 +224,7 @@ static bool ucx_arm(frd_net *base)
 
     if (idle)
         set_timer(net);
-    idle = idle && ucp_worker_arm(net->worker) == UCS_OK;
+    idle = idle && armed(net);
     frd_ucx_log_leave(outer);
     return idle;
 }
@@ -240,7 +247,7 @@ static void drive(frd_ucx *net, bool (*done)(const frd_ucx *net))
 
         if (now >= deadline)
             break;
-        if (ucx_progress(&net->base) == 0 && ucp_worker_arm(net->worker) == UCS_OK)
+        if (ucx_progress(&net->base) == 0 && armed(net))
             epoll_wait(net->epoll, &event, 1, (int)((deadline - now) / FRD_NS_PER_MS) + 1);
     }
 }

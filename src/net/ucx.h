@@ -107,6 +107,7 @@ struct frd_ucx {
     frd_ucx_peer **peer; /* by rank; NULL: not reached by us */
     int epoll, timer;    /* timer: for endings */
     uint64_t timer_ns;   /* what it is set to; 0: off */
+    bool verbs;          /* UCX has verbs devices to use */
     bool pieces;         /* large messages go in pieces, not by UCX's rendezvous */
     bool inside;         /* UCX is on the stack */
     bool closing;

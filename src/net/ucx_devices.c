@@ -135,18 +135,18 @@ int frd_ucx_devices_check(frd_ucx *net, frd_story *story)
 {
     char *const text = describe(net->context);
     const char *at = text;
-    bool tcp = false, verbs = false;
+    bool tcp = false;
     resource found, first;
     int rc = FEDRDMA_OK;
 
     while (at != NULL && next_resource(&at, &found)) {
         tcp = tcp || strcmp(found.transport, "tcp") == 0;
-        if (is_verbs(&found) && !verbs) {
-            verbs = true;
+        if (is_verbs(&found) && !net->verbs) {
+            net->verbs = true;
             first = found;
         }
     }
-    if (verbs)
+    if (net->verbs)
         rc = check_locked(net, first.device, story);
     at = text;
     while (rc == FEDRDMA_OK && at != NULL && next_resource(&at, &found)) {

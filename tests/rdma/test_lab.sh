@@ -89,6 +89,7 @@ echo "to the other stream" >&2
 echo "silos $FRD_LAB_SILOS, devices $FRD_LAB_DEVICES, addresses $FRD_LAB_ADDRESSES"
 for device in $FRD_LAB_DEVICES; do echo "$device $(cat /sys/class/infiniband/$device/ports/1/state)"; done
 for i in 1 2 3; do echo "gid $i $(cat /sys/class/infiniband/rxe$i/ports/1/gid_attrs/types/1)"; done
+cat <(echo "a pipe by name")
 echo 1 >"$2/written"
 echo 2 >"$3/kept"
 for silo in 0 1 2; do
@@ -119,6 +120,7 @@ is "its argument, environment and directory" says "argument with space, variable
 is "its errors" says "to the other stream"
 is "the silos" says "silos a b c, devices rxe1 rxe2 rxe3, addresses 10.78.1.1 10.78.2.1 10.78.3.1"
 for device in rxe1 rxe2 rxe3; do is "$device is up" says "$device 4: ACTIVE"; done
+is "/dev/fd" says "a pipe by name"
 is "what it writes is gone" no test -e "$work/none/written"
 is "but not in --out" grep -qx 2 "$work/kept/kept"
 for i in 1 2 3; do is "rxe$i can RoCE v2 over IPv4" grep -qi "^gid $i RoCE v2" "$work/out"; done
