@@ -10,7 +10,7 @@ set -u
 top=$(cd "${srcdir:-.}" && pwd)
 case ${1:-} in
 --long) brief=() job_s=240 all_s=1800 ;;
-*) brief=(--brief --extra 8 --flights 3) job_s=100 all_s=200 ;;
+*) brief=(--brief --extra 8 --flights 3) job_s=100 all_s=300 ;;
 esac
 
 if [ -z "${FRD_LAB_DEVICES:-}" ]; then
