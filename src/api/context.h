@@ -36,7 +36,7 @@ typedef struct frd_memory {
 } frd_memory;
 
 /* What the world knows of each rank; goes over the rendezvous. The second half must be the same everywhere: it
- * decides what a call sends. */
+ * decides what a call sends (`window` does so between silos). */
 typedef struct frd_place {
     char silo[FRD_NAME_MAX];
     char node[FRD_NAME_MAX];

@@ -8,8 +8,7 @@
  * queue and acknowledgements come slower, so that nothing overruns before we have even noticed.
  *   - The queue that a flow wants, in time, falls with its rate (target_ns). All flows in a queue see the
  * same one, so those that are slower than others gain, whatever their round trips are, until all are alike.
- * A way through relays crosses several lines with a queue each, which it sees added up, so it wants as much more.
- * (Three silos, one link down, an allreduce of 128 MiB in the model: 0.77 of what the lines allow without that, 0.93.)
+ * A way through relays crosses several lines and sees their queues added up, so it wants more.
  *   - Loss alone is not congestion: DOWN rounds, where there is no queue, show how much of it the path has
  * anyway. Loss beyond that is a shallow queue that overflows, and we keep a smaller share of it.
  *   - The bare round trip shows in DOWN rounds, for which every flow lets go of its queue; who sees another

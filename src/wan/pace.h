@@ -19,7 +19,7 @@ typedef struct frd_wan_pace {
     uint64_t start_bytes;  /* on its way in the first round trip */
     uint64_t most_rate;    /* bytes per second, 0: no limit but the path's */
     uint64_t inflight_max; /* never more on its way */
-    double lines;  /* on the path, one behind the other, that others fill, too: each has its queue */
+    double lines;  /* this many times the queue is wanted: a way through relays crosses others' queues, too */
     double favour; /* of the queue that it would keep, by what our other routes carry and have left; 1: as
                       they */
     /* Decided. */

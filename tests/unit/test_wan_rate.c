@@ -176,8 +176,8 @@ START_TEST(test_relayed_allreduce)
     const double second = rate_relayed_allreduce(1, 96, &first);
 
     printf("through a third rank: %.3f, then %.3f of what the lines allow\n", first, second);
-    ck_assert_double_ge(first, 0.8);
-    ck_assert_double_ge(second, 0.87);
+    ck_assert_double_ge(first, 0.72);
+    ck_assert_double_ge(second, 0.85);
 }
 END_TEST
 
