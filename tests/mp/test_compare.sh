@@ -4,31 +4,14 @@
 # perf/compare: a tiny comparison with whichever peers are installed, and what it computes from made-up runs and rows.
 # TAP on standard output. How fast anything is plays no part here.
 # shellcheck disable=SC2317 # is() calls its conditions
-set -u
-
 top=$(cd "${srcdir:-.}" && pwd)
 build=$(cd "${builddir:-.}" && pwd)
 compare=$top/perf/compare
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. "$top/tests/tap.sh"
 cd "$work" || exit 2
 unset "${!FEDRDMA_@}"
-number=0
-failures=0
 
-is() { # NAME CONDITION...: one TAP line; on failure what compare said
-    local name=$1
-    shift
-    number=$((number + 1))
-    if "$@"; then
-        echo "ok $number - $name"
-    else
-        failures=$((failures + 1))
-        echo "not ok $number - $name"
-        echo "# not true: $*"
-        sed 's/^/# /' out err 2>/dev/null | tail -n 40
-    fi
-}
+say_more() { tail -n 40 err; }
 run() {
     "$compare" "$@" >out 2>err </dev/null
     status=$?
@@ -122,5 +105,4 @@ rows_are_right() { # of every library that was not left out, both sizes, in orde
 is "a row for each library and size, plausible and verified" rows_are_right
 is "the table has both sizes" eval "shows '^8 ' && shows '^64k '"
 
-echo "1..$number"
-exit $((failures > 0))
+finish

@@ -4,13 +4,9 @@
 # fedrdma-run: layout, environment, output, signals, and every way in which a job ends badly. The ranks are shell
 # scripts, nearly all: what is tested is the launcher. TAP on standard output.
 # shellcheck disable=SC2016,SC2317 # variables are the ranks' to expand; is() calls its conditions
-set -u
+. "${srcdir:-.}/tests/tap.sh"
 
 RUN=${builddir:-.}/tools/fedrdma-run
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-number=0
-failures=0
 unset "${!FEDRDMA_@}"
 
 # run ARGUMENTS...: the launcher's output goes to $work/out and $work/err, its status to $status.
@@ -18,24 +14,8 @@ run() {
     timeout 60 "$RUN" "$@" >"$work/out" 2>"$work/err" </dev/null
     status=$?
 }
+say_more() { sed 's/^/err: /' "$work/err" | head -n 20; }
 
-# is NAME CONDITION...: one TAP line; on failure what the launcher said.
-is() {
-    local name=$1
-    shift
-    number=$((number + 1))
-    if "$@"; then
-        echo "ok $number - $name"
-    else
-        failures=$((failures + 1))
-        echo "not ok $number - $name"
-        echo "# not true: $*; status $status"
-        sed 's/^/# out: /' "$work/out" | head -n 20
-        sed 's/^/# err: /' "$work/err" | head -n 20
-    fi
-}
-
-status_is() { [ "$status" = "$1" ]; }
 out_is() { [ "$(sort "$work/out")" = "$(printf '%s\n' "$@" | sort)" ]; }
 err_has() { grep -qF -- "$1" "$work/err"; }
 err_is_empty() { [ ! -s "$work/err" ]; }
@@ -191,7 +171,7 @@ background() {
     launcher=$!
     await
 }
-finish() {
+await_end() {
     wait "$launcher" 2>/dev/null
     status=$?
 }
@@ -201,16 +181,16 @@ background -n 1 bash -c "$trapper"
 kill -USR1 "$launcher"
 await
 kill -TERM "$launcher"
-finish
+await_end
 is "signals reach the rank" out_is "[0] got USR1" "[0] got TERM"
 is "which may end well" status_is 0
 background -n 1 bash -c "$trapper"
 kill -HUP "$launcher"
-finish
+await_end
 is "or not: its status is ours" status_is 4
 background -n 2 bash -c "[ \$FEDRDMA_RANK = 0 ] && echo up >$work/tell; exec sleep 50"
 kill -TERM "$launcher"
-finish
+await_end
 is "SIGTERM ends ranks that don't handle it" fails_with 143 "passed on to all ranks"
 (
     trap '' HUP
@@ -223,20 +203,20 @@ status=$?
 is "nohup holds" status_is 9
 background -n 1 --grace 0.2 bash -c "trap '' TERM; echo up >$work/tell; while :; do sleep 50; done"
 kill -TERM "$launcher"
-finish
+await_end
 is "a rank that ignores it is killed, and we say 143" fails_with 143 "did not end"
 background -n 1 --grace 50 bash -c "trap 'echo INT >$work/tell' INT; echo up >$work/tell; while :; do sleep 50 & wait; done"
 kill -INT "$launcher"
 await
 kill -INT "$launcher"
-finish
+await_end
 is "a second SIGINT kills" fails_with 130 "again: killing all ranks"
 background -n 1 bash -c "echo \$\$ >$work/tell; exec sleep 50"
 kill -KILL "$launcher"
-finish
+await_end
 is "a launcher that is killed takes its ranks along" gone "$word"
 background -n 1 bash -c "sleep 50 & echo \$! >$work/tell"
-finish
+await_end
 is "what a rank leaves behind is ended" gone "$word"
 
 # ---- command line
@@ -273,5 +253,4 @@ is "--help" [ "$status" = 0 ] && is "tells the options" grep -q -- "--nodes-per-
 run --version
 is "--version" grep -qE '^fedrdma-run [0-9]+\.[0-9]+\.[0-9]+$' "$work/out"
 
-echo "1..$number"
-exit $((failures > 0))
+finish
