@@ -220,11 +220,11 @@ static void allreduce(void)
     double sum[2] = { 0, 0 };
 
     for (uint64_t seed = 1; seed <= 8; seed++) {
-        double first;
-        const double second = rate_relayed_allreduce(seed, 128, &first);
+        double rest;
+        const double second = rate_relayed_allreduce(seed, 128, &rest);
 
-        say("  %.3f, then %.3f of what the lines allow\n", first, second);
-        sum[0] += first / 8;
+        say("  %.3f, then %.3f of what the lines allow\n", rest, second);
+        sum[0] += rest / 8;
         sum[1] += second / 8;
     }
     say("  mean %.3f, then %.3f\n", sum[0], sum[1]);
@@ -258,7 +258,7 @@ static const scenario table[] = {
     { "jitter", "100 Mbit/s, 40 ms, and jitter", jitter },
     { "exchange", "all to all, lines of 300 Mbit/s, 40 ms, queues of 1 bdp", exchange },
     { "relay", "through a third rank", relay },
-    { "allreduce", "128 MiB among three through the third, lines of 300 Mbit/s", allreduce },
+    { "allreduce", "128 MiB among three, lines of 300 Mbit/s, a link down in the middle", allreduce },
     { "silo", "a rank ten times slower than the others", slow_silo },
     { "trap", "after heavy loss", trap },
 };

@@ -43,9 +43,9 @@ rate_goodput rate_transfer(uint64_t rate, uint64_t rtt_ns, double loss, size_t l
  * Mbit/s: time by the bound, of a second time. */
 double rate_exchange(int nodes, uint64_t seed, double loss, unsigned mib, double *cold);
 double rate_relay(double loss);
-/* Allreduces among three ranks with lines of 300 Mbit/s, one of whose links is down, so that the third carries
- * for the two: what their bound is of the time of the first and of the second. */
-double rate_relayed_allreduce(uint64_t seed, unsigned mib, double *first);
+/* Allreduces among three ranks with lines of 300 Mbit/s. In the first, a link goes down, so that the third carries
+ * for the two: what the bound is of the time of its rest from when that is noticed, and of that of a second one. */
+double rate_relayed_allreduce(uint64_t seed, unsigned mib, double *rest);
 /* What 0 -> 1 reaches while 0 -> 2 has a tenth of the rate, by what it reaches alone. */
 double rate_slow_silo(double *slow);
 /* Time of 256 KiB on a line that has just recovered. */
