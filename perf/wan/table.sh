@@ -12,8 +12,7 @@ transfer  2 1G   256M 0,0.1%,1% cubic,bbr fedrdma                    0 30
 allreduce 3 300M 128M 0,0.1%,1% cubic,bbr fedrdma                    1 40
 allreduce 3 300M 128M 0         bbr       grpc,openmpi,mpich         1 70
 allreduce 5 300M 128M 0         bbr       fedrdma,grpc               1 110
-allreduce 3 300M 16M  0.1%      cubic     fedrdma,grpc,openmpi,mpich 0 100
-allreduce 3 300M 64M  0.1%      cubic     fedrdma,grpc,openmpi,mpich 0 170
+allreduce 3 300M 128M 0.1%      cubic     grpc,openmpi,mpich         0 400
 END
 }
 
