@@ -234,8 +234,10 @@ missing_for() {
     esac
 }
 
+# write_topology LOSS SEED: seed 0 always loses the same packets.
 write_topology() {
     local i
+    echo "seed $2"
     for ((i = 0; i < silos; i++)); do
         printf 'silo %s egress %s ingress %s queue %s\n' "$(printf %b "\\x$(printf %x $((97 + i)))")" "$rate" "$rate" "$queue"
     done

@@ -42,7 +42,6 @@ table_library() {
                 continue
             fi
             begun=1
-            write_topology "$2" >"$work/compare.lab"
             run_one "$5" "$setting" "$1" "$2" "$3" "$4" "$run"
         done
     done

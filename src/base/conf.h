@@ -40,8 +40,8 @@
     X(BOOL, keep_awake, "0", \
       "for 2 s of a sleep in a call, keep the node's cores from deep idle (/dev/cpu_dma_latency), where allowed") \
     X(SIZE, fragment, "1m", \
-      "payload of a large collective is run in fragments of this size, between silos 4 times it if 4 such fit in " \
-      "window; 0: whole") \
+      "payload of a large collective is run in fragments of this size, between two silos twice, more 4 times it if 4 " \
+      "such fit in window; 0: whole") \
     X(SIZE, window, "16m", \
       "fragments in flight for one operation, in bytes of payload; the same on all ranks of a job of several silos") \
     X(SIZE, scratch, "64m", \

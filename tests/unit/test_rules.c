@@ -372,23 +372,29 @@ START_TEST(pairwise_receives_few_at_a_time)
 }
 END_TEST
 
-/* Fragments between silos are four times as long where four of those fit in the window. */
+/* Fragments between two silos are twice as long, between more four times, where four of those fit in the window. */
 START_TEST(fragments_between_silos)
 {
     static const struct {
+        int nsilos;
         size_t fragment, window, is;
     } row[] = {
-        { 1 << 20, 16 << 20, 4 << 20 },
-        { (1 << 20) + 1, 16 << 20, (1 << 20) + 1 },
-        { 1 << 20, (16 << 20) - 1, 1 << 20 },
-        { 65536, 16 << 20, 4 * 65536 },
-        { 0, 16 << 20, 0 }, /* whole */
-        { 1 << 20, 0, 1 << 20 },
-        { SIZE_MAX, SIZE_MAX, SIZE_MAX },
+        { 2, 1 << 20, 16 << 20, 2 << 20 },
+        { 3, 1 << 20, 16 << 20, 4 << 20 },
+        { 4, 1 << 20, 16 << 20, 4 << 20 },
+        { 16, 1 << 20, 16 << 20, 4 << 20 },
+        { 4, (1 << 20) + 1, 16 << 20, (1 << 20) + 1 },
+        { 4, 1 << 20, (16 << 20) - 1, 1 << 20 },
+        { 2, 1 << 20, 8 << 20, 2 << 20 },
+        { 2, 1 << 20, (8 << 20) - 1, 1 << 20 },
+        { 5, 65536, 16 << 20, 4 * 65536 },
+        { 4, 0, 16 << 20, 0 }, /* whole */
+        { 4, 1 << 20, 0, 1 << 20 },
+        { 4, SIZE_MAX, SIZE_MAX, SIZE_MAX },
     };
 
     for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-        ck_assert_uint_eq(frd_cache_silo_fragment(row[i].fragment, row[i].window), row[i].is);
+        ck_assert_uint_eq(frd_cache_silo_fragment(row[i].nsilos, row[i].fragment, row[i].window), row[i].is);
 }
 END_TEST
 
