@@ -163,9 +163,34 @@ START_TEST(test_exchange)
 }
 END_TEST
 
+static const struct {
+    double loss, queue, least, dropped;
+} relayed[] = {
+    { 0.001, 1, 0.9, 0 },
+    { 0, 0.1, 0.9, 0.01 },
+};
+
 START_TEST(test_relay)
 {
-    ck_assert_double_ge(rate_relay(0.001), 0.9);
+    double dropped;
+    const double got = rate_relay(relayed[_i].loss, relayed[_i].queue, &dropped);
+
+    printf("through a third rank, queues of %.2f bdp: %.3f, dropped %.2f%%\n", relayed[_i].queue, got, 100 * dropped);
+    ck_assert_double_ge(got, relayed[_i].least);
+    ck_assert_double_le(dropped, relayed[_i].dropped);
+}
+END_TEST
+
+/* Who relays for another has its own to send to the same rank, too: neither starves. */
+START_TEST(test_relayed_gather)
+{
+    double direct;
+    const double through = rate_relayed_gather(&direct);
+
+    printf("into one line: %.3f through a third rank, %.3f straight\n", through, direct);
+    ck_assert_double_ge(through, 0.3);
+    ck_assert_double_ge(direct, 0.3);
+    ck_assert_double_ge(through + direct, 0.92);
 }
 END_TEST
 
@@ -225,7 +250,8 @@ int main(void)
         { "sharing", test_sharing, sizeof(sharing) / sizeof(sharing[0]) },
         { "jitter", test_jitter, 3 },
         { "exchange", test_exchange, 3 },
-        { "relay", test_relay, 1 },
+        { "relay", test_relay, sizeof(relayed) / sizeof(relayed[0]) },
+        { "relayed_gather", test_relayed_gather, 1 },
         { "relayed_allreduce", test_relayed_allreduce, 1 },
         { "slow_silo", test_slow_silo, 1 },
         { "quantum", test_quantum, 4 },

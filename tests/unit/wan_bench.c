@@ -101,34 +101,23 @@ static void sharing(const char *what, int flows, const uint64_t *rtt_ns, const u
                     double queue)
 {
     rate_world w;
-    uint64_t before[MODEL_NODES], began = 0, dropped, queued;
+    uint64_t before[MODEL_NODES], dropped;
     double sum = 0, squares = 0;
 
     rate_begin(&w, flows + 1, 1, 0, 40 * MS, 1.0);
     w.m.out[0] = (model_shaper){ .rate = 12500000, .queue_bytes = (uint64_t)(12500000 * 0.04 * queue) };
     for (int i = 1; i <= flows; i++)
         w.m.link[0][i].delay_ns = w.m.link[i][0].delay_ns = rtt_ns[i - 1] / 2;
-    for (int i = 0; i < flows; i++) {
-        int k = 0;
-
-        for (int j = 0; j < flows; j++)
-            k += start_ns[j] < start_ns[i] || (start_ns[j] == start_ns[i] && j < i);
-        (void)k;
-    }
     for (uint64_t at = 0; at < 20 * S; at += S / 2) {
         for (int i = 0; i < flows; i++) {
-            if (start_ns[i] == at) {
+            if (start_ns[i] == at)
                 rate_flow(&w, 0, i + 1);
-                began = at;
-            }
         }
         rate_pass(&w, S / 2);
     }
-    (void)began;
     for (int i = 1; i <= flows; i++)
         before[i] = rate_got(&w, i, 0);
     dropped = w.m.dropped;
-    queued = w.m.queued;
     memset(w.m.delays, 0, sizeof(w.m.delays));
     w.m.queued = 0;
     rate_pass(&w, 10 * S);
@@ -143,7 +132,6 @@ static void sharing(const char *what, int flows, const uint64_t *rtt_ns, const u
     say(", sum %.3f, Jain %.3f, dropped %.2f%%, queue %.1f ms\n", sum, sum * sum / squares / flows,
         100.0 * (double)(w.m.dropped - dropped) / (double)(w.m.queued + 1),
         (double)model_median_delay(&w.m) / 1e6);
-    (void)queued;
     rate_end(&w);
 }
 
@@ -212,7 +200,19 @@ static void exchange(void)
 
 static void relay(void)
 {
-    say("  %.3f of the line\n", rate_relay(0.001));
+    static const double queue[] = { 1, 0.25, 0.1 };
+    double other;
+
+    for (size_t i = 0; i < sizeof(queue) / sizeof(queue[0]); i++) {
+        for (int lossy = 0; lossy < 2; lossy++) {
+            const double got = rate_relay(lossy * 0.001, queue[i], &other);
+
+            say("  queues of %.2f bdp, loss %.3f: %.3f of the line, dropped %.2f%%\n", queue[i], lossy * 0.001, got,
+                100 * other);
+        }
+    }
+    say("  a gather: %.3f of the line, ", rate_relayed_gather(&other));
+    say("%.3f that come straight\n", other);
 }
 
 static void allreduce(void)

@@ -188,28 +188,54 @@ double rate_exchange(int nodes, uint64_t seed, double loss, unsigned mib, double
     return warm;
 }
 
-double rate_relay(double loss)
+double rate_relay(double loss, double queue, double *dropped)
 {
     static rate_world w;
-    const int via = 2;
-    uint64_t before;
+    uint64_t before, lost;
 
-    rate_begin(&w, 3, 3, 12500000, 40 * MS, 1.0);
+    rate_begin(&w, 3, 3, 12500000, 40 * MS, queue);
     for (int i = 0; i < 3; i++) {
         for (int k = 0; k < 3; k++)
             w.m.link[i][k].loss = loss;
     }
-    if (frd_wan_node_route(w.m.node[0], 1, &via, 1, w.m.now_ns) != FEDRDMA_OK)
+    if (frd_wan_node_route(w.m.node[0], 1, &(int){ 2 }, 1, w.m.now_ns) != FEDRDMA_OK)
         abort();
     rate_flow(&w, 0, 1);
     rate_pass(&w, S);
     w.m.link[0][1].down = w.m.link[1][0].down = true;
     rate_pass(&w, 1500 * MS);
     before = rate_got(&w, 1, 0);
+    lost = w.m.dropped;
+    w.m.queued = 0;
     rate_pass(&w, 3 * S);
     before = rate_got(&w, 1, 0) - before;
+    *dropped = (double)(w.m.dropped - lost) / (double)w.m.queued;
     rate_end(&w);
     return (double)before / 37500000;
+}
+
+double rate_relayed_gather(double *direct)
+{
+    static rate_world w;
+    const uint64_t rate = 37500000;
+    double relayed;
+
+    rate_begin(&w, 3, 1, 0, 40 * MS, 0);
+    for (int i = 0; i < 3; i++)
+        w.m.in[i] = w.m.out[i] = (model_shaper){ .rate = rate, .queue_bytes = rate / 25 };
+    if (frd_wan_node_route(w.m.node[1], 0, &(int){ 2 }, 1, w.m.now_ns) != FEDRDMA_OK)
+        abort();
+    w.m.link[0][1].down = w.m.link[1][0].down = true;
+    rate_flow(&w, 1, 0);
+    rate_flow(&w, 2, 0);
+    rate_pass(&w, 5 * S);
+    relayed = (double)rate_got(&w, 0, 1);
+    *direct = (double)rate_got(&w, 0, 2);
+    rate_pass(&w, 5 * S);
+    relayed = ((double)rate_got(&w, 0, 1) - relayed) / (5 * (double)rate);
+    *direct = ((double)rate_got(&w, 0, 2) - *direct) / (5 * (double)rate);
+    rate_end(&w);
+    return relayed;
 }
 
 /* ---- an allreduce ---- */

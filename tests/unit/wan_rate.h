@@ -42,7 +42,11 @@ rate_goodput rate_transfer(uint64_t rate, uint64_t rtt_ns, double loss, size_t l
 /* Everyone sends MiB / nodes twice to everyone else, as an allreduce of so many MiB does, over lines of 300
  * Mbit/s: time by the bound, of a second time. */
 double rate_exchange(int nodes, uint64_t seed, double loss, unsigned mib, double *cold);
-double rate_relay(double loss);
+/* What 0 -> 1 reaches through 2, whose queues hold so much of rate x round trip, of the line; and what the queues
+ * drop, of what comes to them. */
+double rate_relay(double loss, double queue, double *dropped);
+/* Of the line to 0, what 1 -> 0 gets through 2, and 2 -> 0 beside it. */
+double rate_relayed_gather(double *direct);
 /* Allreduces among three ranks with lines of 300 Mbit/s. In the first, a link goes down, so that the third carries
  * for the two: what the bound is of the time of its rest from when that is noticed, and of that of a second one. */
 double rate_relayed_allreduce(uint64_t seed, unsigned mib, double *rest);
