@@ -3,7 +3,8 @@
 #
 # test_links.sh - fedrdma-info --links shows what the emulator was told: rates within 7%, round trips within 2 ms, the
 # way round a link that the topology file forbids, and that file's caps kept, also for what is relayed. --watch goes on
-# for as long as it should. Result records count what was sent again. TAP.
+# for as long as it should. Result records count what was sent again and what went
+# another way. TAP.
 # shellcheck disable=SC2317 # is() calls its conditions
 . "${srcdir:-.}/tests/wan/common.sh"
 
@@ -65,6 +66,11 @@ unvoid "$LAB" run --set "late 20ms" --rate 100M --rtt 10ms --loss 2% two -- \
     "$tools/fedrdma-run" -n 2 --silos 2 fedrdma-lab rank -- "$builddir/tests/wan/record_rank"
 recorded() { [ "$status" = 0 ] && [ "$(grep -c "record: [1-9][0-9]* sent again" "$work/out")" = 2 ]; }
 is "records count what was sent again, as the counters do" recorded
+
+unvoid "$LAB" run --set "late 20ms" --rate 40M --rtt 10ms --at 1 "link a b down" triangle -- \
+    "$tools/fedrdma-run" -n 3 --silos 3 --env FEDRDMA_WAN_HEARTBEAT=200ms fedrdma-lab rank -- "$builddir/tests/wan/record_rank"
+rerouted() { [ "$status" = 0 ] && [ "$(grep -c "record: .* again, [1-9][0-9]* rerouted" "$work/out")" = 2 ]; }
+is "and what was taken off a way that failed" rerouted
 
 once "$tools/fedrdma-info" --links
 is "a job of one has no links" grep -q "^fedrdma-info: --links needs a job of 2 to 256 silos" "$work/out"
