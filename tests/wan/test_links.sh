@@ -69,7 +69,7 @@ is "records count what was sent again, as the counters do" recorded
 
 unvoid "$LAB" run --set "late 20ms" --rate 40M --rtt 10ms --at 1 "link a b down" triangle -- \
     "$tools/fedrdma-run" -n 3 --silos 3 --env FEDRDMA_WAN_HEARTBEAT=200ms fedrdma-lab rank -- "$builddir/tests/wan/record_rank"
-rerouted() { [ "$status" = 0 ] && [ "$(grep -c "record: .* again, [1-9][0-9]* rerouted" "$work/out")" = 2 ]; }
+rerouted() { [ "$status" = 0 ] && [ "$(grep -c "^\[[01]\] record: .* again, [1-9][0-9]* rerouted" "$work/out")" = 2 ]; }
 is "and what was taken off a way that failed" rerouted
 
 once "$tools/fedrdma-info" --links
