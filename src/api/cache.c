@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * cache.c - from a call to plans: look up, else select, cut into fragments, record.
- *
- * A large regular call is cut into equal fragments and a rest, so that one recorded schedule (two with the
- * rest's) serves any length; fragments are independent, since each touches its own slice of every block. */
+ * cache.c - from a call to plans: look up, else select, cut into fragments, record. */
 #include "api/cache.h"
 
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "collectives/cut.h"
 #include "collectives/levels.h"
 #include "reduce/reduce.h"
-
-/* Smallest slice of one block: below it the cost per message dominates. */
-#define MIN_SLICE_BYTES (64 * 1024)
-#define SLICE_ALIGN 64 /* keeps vectors in fragments as aligned as the user's */
 
 static const size_t *const *arrays_of(const frd_call *c, const size_t *list[4])
 {
@@ -147,44 +141,6 @@ static void trim_scratch(frd_cache *cache, const frd_cache_env *env)
     }
 }
 
-static bool has_blocks(int coll)
-{
-    return coll == FRD_COLL_GATHER || coll == FRD_COLL_SCATTER || coll == FRD_COLL_ALLGATHER ||
-           coll == FRD_COLL_REDUCE_SCATTER || coll == FRD_COLL_ALLTOALL;
-}
-
-/* Between silos a fragment is cut into one message for each of them, and each ends in a round trip of its own, so
- * there it is larger, while four fit in the window. (128 MiB, bbr, no loss: five silos 6.20 s with 1 MiB, 6.11 s
- * with 4 or 8; three silos 5.18 s and 5.09 s.) But no larger than that: what is lost twice holds its fragment up for
- * three round trips, and the window with it. (Two silos, 1 Gbit/s, 40 ms, 1% loss, 256 MiB one way: 0.95 of the line
- * with 1 MiB, 0.96 with 2, 0.89 with 4.) */
-size_t frd_cache_silo_fragment(int nsilos, size_t fragment, size_t window)
-{
-    enum { IN_FLIGHT = 4 };
-    const size_t parts = nsilos > 2 ? 4 : 2; /* a third leaves a rest in the window: three silos 5.15 s */
-
-    return fragment > window / (parts * IN_FLIGHT) ? fragment : parts * fragment;
-}
-
-/* Bytes of the vector (of each block) that one fragment carries; the whole length when it isn't cut. */
-static size_t fragment_bytes(const frd_cache_env *env, const frd_call *c, const frd_algo *algo)
-{
-    const bool blocks = has_blocks(c->coll);
-    const int nsilos = env->group->levels != NULL ? env->group->levels->nsilos : 1;
-    const frd_conf *conf = env->conf;
-    const size_t total = nsilos > 1 ? frd_cache_silo_fragment(nsilos, conf->fragment, conf->window) : conf->fragment;
-    size_t slice = total;
-
-    if (total == 0 || c->irregular || (algo->flags & FRD_ALGO_NODE) != 0)
-        return c->len;
-    if (blocks)
-        slice = frd_max_size(total / (size_t)env->group->size,
-                             frd_min_size(MIN_SLICE_BYTES, total));
-    slice = frd_max_size(slice & ~(size_t)(SLICE_ALIGN - 1), SLICE_ALIGN);
-    /* A rest of less than half a fragment is cheaper inside the last one than as a fragment. */
-    return c->len < slice + slice / 2 ? c->len : slice;
-}
-
 static int record(const frd_cache_env *env, frd_recipe *r, size_t len, frd_story *story,
                   frd_plan **plan)
 {
@@ -218,19 +174,16 @@ static int fill(const frd_cache_env *env, frd_recipe *r, frd_story *story)
     r->algo = frd_rules_select(env->rules, &choice);
     if (r->algo == NULL)
         return frd_fail(story, FEDRDMA_ERR_INTERNAL, "no algorithm for %s", frd_coll_name(c->coll));
-    const size_t slice = fragment_bytes(env, c, r->algo);
-    r->frag_bytes = slice;
-    const size_t nfull = slice == 0 || slice == c->len ? 1 : c->len / slice;
-    const size_t rest = slice == 0 ? 0 : c->len - nfull * slice;
-    if (nfull >= UINT32_MAX - 1)
+    const frd_cut cut = frd_coll_cut(r->algo, c, env->group, env->conf->fragment, env->conf->window);
+    if (cut.full >= UINT32_MAX - 1)
         return frd_fail(story, FEDRDMA_ERR_INVALID, "more than 2^32 fragments; raise FEDRDMA_FRAGMENT");
-    r->nfull = (uint32_t)nfull;
-    const size_t frag_total = has_blocks(c->coll) ? slice * (size_t)env->group->size : slice;
-    r->window = (uint32_t)frd_max_size(env->conf->window / frd_max_size(frag_total, 1), 1);
+    r->frag_bytes = cut.slice;
+    r->nfull = (uint32_t)cut.full;
+    r->window = cut.window < UINT32_MAX ? (uint32_t)cut.window : UINT32_MAX;
 
-    int rc = record(env, r, slice, story, &r->full);
-    if (rc == FEDRDMA_OK && rest > 0)
-        rc = record(env, r, rest, story, &r->tail);
+    int rc = record(env, r, cut.slice, story, &r->full);
+    if (rc == FEDRDMA_OK && cut.rest > 0)
+        rc = record(env, r, cut.rest, story, &r->tail);
     return rc;
 }
 

@@ -43,8 +43,4 @@ int frd_cache_get(frd_cache *cache, const frd_cache_env *env, const frd_call *ca
                   frd_recipe **recipe);
 void frd_cache_clear(frd_cache *cache);
 
-/* Payload of a fragment between silos, of which there are two or more; decides what is sent, so it must be the same
- * on all ranks. */
-size_t frd_cache_silo_fragment(int nsilos, size_t fragment, size_t window);
-
 #endif

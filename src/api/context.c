@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "api/cache.h"
+#include "collectives/cut.h"
 #include "api/comm.h"
 #include "api/options.h"
 #include "api/request.h"
@@ -182,7 +183,7 @@ static int check_rules(const frd_place *zero, const frd_place *mine, int rank, f
 static bool cut_alike(const frd_place *a, const frd_place *b)
 {
     for (int n = 2; n <= 3; n++) { /* between more they are as between three */
-        if (frd_cache_silo_fragment(n, a->fragment, a->window) != frd_cache_silo_fragment(n, b->fragment, b->window))
+        if (frd_silo_fragment(n, a->fragment, a->window) != frd_silo_fragment(n, b->fragment, b->window))
             return false;
     }
     return true;

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/cache.h"
-#include "collectives/coll.h"
+#include "collectives/cut.h"
 
 static frd_rules *parse(const char *text)
 {
@@ -394,7 +393,7 @@ START_TEST(fragments_between_silos)
     };
 
     for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-        ck_assert_uint_eq(frd_cache_silo_fragment(row[i].nsilos, row[i].fragment, row[i].window), row[i].is);
+        ck_assert_uint_eq(frd_silo_fragment(row[i].nsilos, row[i].fragment, row[i].window), row[i].is);
 }
 END_TEST
 
