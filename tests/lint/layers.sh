@@ -7,7 +7,7 @@ cd "${1:-${srcdir:-.}}" || exit 2
 # shellcheck disable=SC2016 # awk expands
 find include src collectives tools perf examples tests -name '*.[ch]' ! -path 'tests/lint/*' -print | sort | xargs awk '
 BEGIN {
-    n = split("base 0 reduce 1 topo 1 sched 2 collectives 3 net 4 boot 4 wan 5 run 6 api 7", word, " ")
+    n = split("base 0 reduce 1 topo 1 sched 2 collectives 3 net 4 boot 4 wan 5 run 6 sim 6 api 7", word, " ")
     for (i = 1; i < n; i += 2)
         layer[word[i]] = word[i + 1]
     # What may be included (or called) only by files that match.
