@@ -378,8 +378,10 @@ static void end(sim *s)
     for (int r = 0; s->ranks != NULL && r < s->w->ranks; r++) {
         rank *const k = &s->ranks[r];
 
-        s->result->scratch_bytes = k->scratch_most > s->result->scratch_bytes ? k->scratch_most : s->result->scratch_bytes;
-        s->result->early_bytes = k->early_most > s->result->early_bytes ? k->early_most : s->result->early_bytes;
+        if (k->scratch_most > s->result->scratch_bytes)
+            s->result->scratch_bytes = k->scratch_most;
+        if (k->early_most > s->result->early_bytes)
+            s->result->early_bytes = k->early_most;
         free_runs(k->live);
         free_runs(k->idle);
         for (int i = 0; i < 2; i++) {

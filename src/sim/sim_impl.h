@@ -82,7 +82,7 @@ typedef struct frd_sim_net {
     frd_sim_server *node_out, *node_in; /* by node */
     frd_sim_server *egress, *ingress;   /* by silo */
     frd_sim_server *link;               /* [from * silos + to] */
-    int *detour;                        /* the same: the relay to take where they may not talk, or the link is down; -1 */
+    int *detour; /* the same: the relay where they may not talk, or the link is down; -1: none */
     int nodes;
     uint64_t random;
     uint64_t *link_bytes;
