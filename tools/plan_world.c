@@ -121,7 +121,7 @@ static void alike(const plan_options *o, frd_sim_silo *line, frd_sim_link *link,
                                   .talk = true };
 }
 
-static void by_file(const plan_options *o, const frd_silos *file, frd_sim_silo *line, frd_sim_link *link)
+static void by_file(const frd_silos *file, frd_sim_silo *line, frd_sim_link *link)
 {
     const int n = file->count;
 
@@ -148,7 +148,6 @@ static void by_file(const plan_options *o, const frd_silos *file, frd_sim_silo *
                 l->loss = (double)facts.loss_ppm / 1e6;
         }
     }
-    (void)o;
 }
 
 static bool name_silos(plan_world *w)
@@ -183,8 +182,8 @@ static bool parse_down(const plan_world *w, const char *text, frd_sim_outage *ou
     uint64_t ns[2];
     const size_t pair = strcspn(text, " ");
 
-    if (sscanf(text + pair, " from %31s for %31s", when[0], when[1]) != 2 || frd_value_time_ns(when[0], &ns[0]) != NULL ||
-        frd_value_time_ns(when[1], &ns[1]) != NULL) {
+    if (sscanf(text + pair, " from %31s for %31s", when[0], when[1]) != 2 ||
+        frd_value_time_ns(when[0], &ns[0]) != NULL || frd_value_time_ns(when[1], &ns[1]) != NULL) {
         plan_say("--down \"%s\" is not understood; give e.g. --down '%s-%s from 2s for 10s'", text, w->name[0],
                  w->name[w->sim.silos - 1]);
         return false;
@@ -249,7 +248,7 @@ static bool fill(const plan_options *o, plan_world *w)
     }
     alike(o, line, link, silos);
     if (w->file != NULL)
-        by_file(o, w->file, line, link);
+        by_file(w->file, line, link);
     return take_down(o, w);
 }
 

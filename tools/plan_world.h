@@ -10,7 +10,8 @@ typedef struct plan_options {
     const char *topology;     /* NULL: silos and links are alike */
     int silos, nodes, ranks;  /* nodes of a silo, ranks of a node */
     int gateways;
-    uint64_t rate_bps, rtt_ns, jitter_ns; /* of every silo's line; of every link; without a file, or where it is silent */
+    uint64_t rate_bps;          /* of every silo's line, where no file says it */
+    uint64_t rtt_ns, jitter_ns; /* of every link, likewise */
     uint32_t loss_ppm;
     size_t fragment, window;
     uint64_t seed;
