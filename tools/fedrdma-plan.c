@@ -8,13 +8,14 @@
 #include "plan_say.h"
 #include "plan_simulate.h"
 
-static const char help[] = "Usage: fedrdma-plan simulate [options] [TOPOLOGY]\n"
-                           "\n"
-                           "Runs the schedules that the library records for a collective, of all ranks, on a model of\n"
-                           "machines and links, and tells how long it takes; `fedrdma-plan simulate --help` has the options.\n"
-                           "\n"
-                           "  -h, --help       this text\n"
-                           "  -V, --version    the version\n";
+static const char help[] =
+    "Usage: fedrdma-plan simulate [options] [TOPOLOGY]\n"
+    "\n"
+    "Runs the schedules that the library records for a collective, of all ranks, on a model of machines and links,\n"
+    "and tells how long it takes; `fedrdma-plan simulate --help` has the options.\n"
+    "\n"
+    "  -h, --help       this text\n"
+    "  -V, --version    the version\n";
 
 void plan_say(const char *format, ...)
 {
