@@ -42,6 +42,8 @@ FRD_CFLAG([-Wall])
 FRD_CFLAG([-Wextra])
 FRD_CFLAG([-Wshadow])
 FRD_CFLAG([-Wconversion])
+dnl Fused multiply-adds round differently: plans and results would differ between machines.
+FRD_CFLAG([-ffp-contract=off])
 frd_warnings="reported"
 AS_IF([test "x$enable_werror" != xno],
     [frd_flags="$frd_flags -Werror"
