@@ -298,8 +298,10 @@ static int search(planner *p)
 {
     int rc = frd_forest_model_make(p->net, p->ask, &p->arena, p->story, &p->model);
 
-    if (rc != FEDRDMA_OK || p->net->silos == 1)
-        return rc == FEDRDMA_OK ? alone(p) : rc;
+    if (rc != FEDRDMA_OK)
+        return rc;
+    if (p->net->silos == 1)
+        return p->model.root[0] ? alone(p) : unreachable(p);
     rc = frd_forest_seed(&p->model, &p->pool, p->story, offer_named, p);
     if (rc == FEDRDMA_OK)
         rc = frd_forest_oracle_make(&p->model, &p->arena, p->story, &p->oracle);
