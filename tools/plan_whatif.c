@@ -55,8 +55,8 @@ static int read_pair(const frd_silos *silos, char *pair, frd_story *story, edit 
     if (first == NULL)
         return frd_fail(story, FEDRDMA_ERR_INVALID, "--what-if '%s' names no two silos; %s", e->text, form);
     if (found > 1)
-        return frd_fail(story, FEDRDMA_ERR_INVALID, "--what-if '%s' can be read in %d ways; rename a silo with a hyphen",
-                        e->text, found);
+        return frd_fail(story, FEDRDMA_ERR_INVALID,
+                        "--what-if '%s' can be read in %d ways; rename a silo with a hyphen", e->text, found);
     if (found == 1 && e->a != e->b)
         return FEDRDMA_OK;
     if (found == 1)
