@@ -3,6 +3,7 @@
 #
 # plan.sh - fedrdma-plan show: plans of topology files as text, JSON and pictures, what-ifs, and what it says about mistakes.
 # TAP.
+# shellcheck disable=SC2317 # is() calls its conditions
 # shellcheck source=tests/tap.sh
 . "${srcdir:-.}/tests/tap.sh"
 tool=${builddir:-.}/tools/fedrdma-plan

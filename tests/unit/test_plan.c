@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "cases.h"
+#include "collectives/plan_impl.h"
 #include "fedrdma.h"
 #include "plan_nets.h"
 
@@ -287,6 +288,67 @@ START_TEST(short_vectors_take_short_trees)
 }
 END_TEST
 
+/* What a tree costs; below 0: it is none. */
+static double cost_of_tree(int n, int root, const double *cost, const short *hang)
+{
+    double sum = 0;
+
+    for (int v = 0; v < n; v++) {
+        int steps = 0;
+        for (int c = v; c != root; c = hang[c])
+            if (steps++ == n || hang[c] < 0 || hang[c] == c || cost[hang[c] * n + c] < 0)
+                return -1;
+        sum += v == root ? 0 : cost[hang[v] * n + v];
+    }
+    return sum;
+}
+
+/* Of all choices of parents; below 0: there is no tree. */
+static double cheapest_of_all(int n, int root, const double *cost)
+{
+    short hang[6];
+    double best = -1;
+    int choices = 1;
+
+    for (int v = 1; v < n; v++)
+        choices *= n;
+    for (int c = 0; c < choices; c++) {
+        for (int v = 0, rest = c; v < n; v++) {
+            hang[v] = (short)(v == root ? -1 : rest % n);
+            rest = v == root ? rest : rest / n;
+        }
+        const double sum = cost_of_tree(n, root, cost, hang);
+        best = sum >= 0 && (best < 0 || sum < best) ? sum : best;
+    }
+    return best;
+}
+
+/* Whole numbers as costs, so that sums are exact. */
+START_TEST(cheapest_trees)
+{
+    uint64_t first, end;
+
+    seeds(3000, &first, &end);
+    for (uint64_t seed = first; seed < end; seed++) {
+        rng r = { seed + 3000000 };
+        const int n = (int)rng_between(&r, 2, 6), root = (int)rng_between(&r, 0, (uint64_t)n - 1);
+        const uint64_t most = rng_between(&r, 1, 30);
+        frd_arena arena = { 0 };
+        double cost[36];
+        short found[6];
+
+        for (int i = 0; i < n * n; i++)
+            cost[i] = rng_between(&r, 0, 9) == 0 ? -1 : (double)rng_between(&r, 0, most);
+        const double best = cheapest_of_all(n, root, cost);
+        frd_forest_edmonds *e = frd_forest_edmonds_make(n, &arena);
+        const bool good = frd_forest_cheapest(e, root, cost, found);
+        expect(good == (best >= 0), "a tree where none is, or none where one is", "edmonds", seed);
+        expect(!good || cost_of_tree(n, root, cost, found) == best, "not the cheapest tree", "edmonds", seed);
+        frd_arena_free(&arena);
+    }
+}
+END_TEST
+
 START_TEST(many_silos_in_time)
 {
     rng r = { 7 };
@@ -457,6 +519,7 @@ int main(void)
         { "equal", equal_links_are_direct, 1 },
         { "ring", fast_neighbours_are_a_ring, 1 },
         { "short", short_vectors_take_short_trees, 1 },
+        { "edmonds", cheapest_trees, 1 },
         { "many", many_silos_in_time, 1 },
         { "refused", bad_input_is_refused, 1 },
         { "keep", plans_are_kept_while_good, 1 },
