@@ -236,6 +236,8 @@ static const char *unfit(const frd_algo *algo, const frd_call *c, const frd_grou
         return "is for powers of two only";
     if ((algo->flags & FRD_ALGO_SILOS) != 0 && g->levels == NULL)
         return "is for several silos only";
+    if ((algo->flags & FRD_ALGO_PLANNED) == FRD_ALGO_PLANNED && g->levels->forest == NULL)
+        return "needs a plan";
     if ((algo->flags & FRD_ALGO_REGULAR) != 0 && c->irregular)
         return "is for equal blocks only";
     if ((algo->flags & FRD_ALGO_COMMUTATIVE) != 0 && !builtin && !c->commutative)

@@ -78,6 +78,7 @@ enum frd_algo_flags {
     FRD_ALGO_REGULAR = 4,     /* equal blocks only */
     FRD_ALGO_SILOS = 16,      /* ranks in several silos only */
     FRD_ALGO_SILO_ORDER = 32, /* changes the order of operands, unless silos follow each other (frd_levels) */
+    FRD_ALGO_PLANNED = 64 | FRD_ALGO_SILOS, /* with a plan of the ways between them (frd_levels) */
     FRD_ALGO_NODE = 8, /* all ranks on one node, and their shared memory works; never cut into fragments */
 };
 
@@ -121,6 +122,7 @@ enum frd_algo_flags {
     X(ALLREDUCE, allreduce, silo, FRD_ALGO_SILOS | FRD_ALGO_SILO_ORDER, \
       "by silos and gateways: 2 log m steps, 2 ways; 2L(S-1)/S between S silos") \
     X(ALLREDUCE, allreduce, silo_direct, FRD_ALGO_SILOS | FRD_ALGO_SILO_ORDER, "the same: 1 way; L(S-1)") \
+    X(ALLREDUCE, allreduce, silo_planned, FRD_ALGO_PLANNED | FRD_ALGO_COMMUTATIVE, "the same: along planned trees") \
     X(REDUCE, reduce, silo, FRD_ALGO_SILOS | FRD_ALGO_COMMUTATIVE, \
       "by silos and gateways: 1 + log m steps, 2 ways; L") \
     X(REDUCE, reduce, silo_direct, FRD_ALGO_SILOS | FRD_ALGO_SILO_ORDER, \

@@ -18,6 +18,7 @@ struct frd_levels {
     const int *first;           /* where a silo's members start in the next two; [nsilos] is the end */
     const int *member, *peer;   /* all, silo by silo; and their ranks in the communicator */
     const int *gate, *gate_peer; /* of lane i in silo s: [i * nsilos + s] */
+    const struct frd_forest *forest; /* along which allreduces go between silos (plan.h); NULL: no plan */
 };
 
 /* Fills a block of frd_levels_bytes: arrays and all. `wanted` members of each silo are gateways, or as many as the
@@ -48,6 +49,8 @@ void frd_hops(frd_sched *s, const frd_group *g, const int way[4], frd_ref at);
 /* Everybody's vector in `v`, reduced, into all `v`. Direct: each sends all of its own to all others, and reduces all.
  * Else each reduces a part, and then sends that to all others. The order of operands is that of the silos. */
 void frd_across_allreduce(frd_sched *s, const frd_group *g, frd_ref v, bool direct);
+/* The same along the trees of a plan; each tree reduces a part, in an order of its own. */
+void frd_across_forest(frd_sched *s, const frd_group *g, frd_ref v, const struct frd_forest *forest);
 /* What all others send to us, and `mine`, reduced into `out`, which may be `mine`. */
 void frd_across_take(frd_sched *s, const frd_group *g, frd_ref out, frd_ref mine);
 /* The same into root's `v` only; the others' are used up. */

@@ -57,6 +57,7 @@ static const rule builtin[] = {
     { FRD_COLL_ALLTOALL, 0, OPEN, ANY, "node" },
     { FRD_COLL_BARRIER, 0, OPEN, ANY, "node" },
     { FRD_COLL_ALLREDUCE, 0, SILO_DIRECT, ANY, "silo_direct" },
+    { FRD_COLL_ALLREDUCE, 0, OPEN, ANY, "silo_planned" },
     { FRD_COLL_ALLREDUCE, 0, OPEN, ANY, "silo" },
     { FRD_COLL_REDUCE, 0, SILO_DIRECT, ANY, "silo_direct" },
     { FRD_COLL_REDUCE, 0, OPEN, ANY, "silo" },
@@ -309,6 +310,7 @@ static bool can_do(const frd_algo *algo, const frd_choice *c)
            (c->regular || (algo->flags & FRD_ALGO_REGULAR) == 0) &&
            (c->node || (algo->flags & FRD_ALGO_NODE) == 0) &&
            (c->silos > 0 || (algo->flags & FRD_ALGO_SILOS) == 0) &&
+           (c->planned || (algo->flags & FRD_ALGO_PLANNED) != FRD_ALGO_PLANNED) &&
            (pow2 || (algo->flags & FRD_ALGO_POW2) == 0);
 }
 

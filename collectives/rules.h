@@ -18,6 +18,7 @@ typedef struct frd_choice {
     bool regular, commutative;
     int silos;    /* that ranks are in; 0: they are all in one */
     bool ordered; /* silos follow each other */
+    bool planned; /* there is a plan of the ways between them */
     bool node;    /* all ranks are on one node and share memory there */
 } frd_choice;
 

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "api/forest.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "collectives/cut.h"
@@ -141,17 +142,25 @@ static void trim_scratch(frd_cache *cache, const frd_cache_env *env)
     }
 }
 
-static int record(const frd_cache_env *env, frd_recipe *r, size_t len, frd_story *story,
+static int record(const frd_cache_env *env, frd_recipe *r, size_t len, const frd_forest *forest, frd_story *story,
                   frd_plan **plan)
 {
     frd_call call = r->call;
     frd_graph *graph;
 
+    frd_group group = *env->group;
+    frd_levels levels;
+
     if (!call.irregular) {
         call.stride = call.len;
         call.len = len;
     }
-    int rc = frd_coll_record(r->algo, &call, env->group, story, &graph);
+    if (forest != NULL) {
+        levels = *group.levels;
+        levels.forest = forest;
+        group.levels = &levels;
+    }
+    int rc = frd_coll_record(r->algo, &call, &group, story, &graph);
     if (rc != FEDRDMA_OK)
         return rc;
     env->stat->sched_recorded++;
@@ -162,6 +171,8 @@ static int record(const frd_cache_env *env, frd_recipe *r, size_t len, frd_story
 static int fill(const frd_cache_env *env, frd_recipe *r, frd_story *story)
 {
     const frd_call *c = &r->call;
+    const frd_forest *const forest =
+        c->coll == FRD_COLL_ALLREDUCE ? frd_forests_get(env->forests, c->len) : NULL;
     const frd_choice choice = { .coll = c->coll,
                                 .ranks = env->group->size,
                                 .bytes = typical_bytes(c, env->group->size),
@@ -169,6 +180,7 @@ static int fill(const frd_cache_env *env, frd_recipe *r, frd_story *story)
                                 .commutative = c->commutative,
                                 .silos = env->group->levels != NULL ? env->group->levels->nsilos : 0,
                                 .ordered = env->group->levels != NULL && env->group->levels->ordered,
+                                .planned = forest != NULL,
                                 .node = env->node };
 
     r->algo = frd_rules_select(env->rules, &choice);
@@ -181,9 +193,9 @@ static int fill(const frd_cache_env *env, frd_recipe *r, frd_story *story)
     r->nfull = (uint32_t)cut.full;
     r->window = cut.window < UINT32_MAX ? (uint32_t)cut.window : UINT32_MAX;
 
-    int rc = record(env, r, cut.slice, story, &r->full);
+    int rc = record(env, r, cut.slice, forest, story, &r->full);
     if (rc == FEDRDMA_OK && cut.rest > 0)
-        rc = record(env, r, cut.rest, story, &r->tail);
+        rc = record(env, r, cut.rest, forest, story, &r->tail);
     return rc;
 }
 

@@ -35,6 +35,7 @@ typedef struct frd_cache_env {
     frd_stat *stat;
     const frd_group *group;
     bool node; /* the group has a team */
+    struct frd_forests *forests; /* NULL: nothing is planned */
 } frd_cache_env;
 
 /* Finds the recipe for `call`, or records it. It is valid until the next frd_cache_get; an operation that

@@ -132,6 +132,8 @@ int frd_comm_create(fedrdma_context *ctx, uint64_t id, const int *world, int siz
             known[i] = frd_place_known(&ctx->places[world[i]]);
         frd_levels_init(levels, &group, comm->nsilos, wanted, known);
         frd_free(known);
+        if (frd_forests_create(comm, &comm->forests) != FEDRDMA_OK)
+            goto fail;
     }
     comm->handle->magic = FRD_HANDLE_LIVE;
     comm->handle->comm = comm;
@@ -167,6 +169,7 @@ void frd_comm_destroy(frd_comm *comm)
     frd_free(comm->node_of);
     frd_free(comm->silo_by_rank);
     frd_free(comm->levels);
+    frd_forests_free(comm->forests);
     frd_free(comm->lengths);
     frd_free(comm);
 }

@@ -5,6 +5,7 @@
 
 #include "api/cache.h"
 #include "api/context.h"
+#include "api/forest.h"
 #include "api/handle.h"
 #include "api/quick.h"
 #include "collectives/levels.h"
@@ -18,6 +19,7 @@ typedef struct frd_comm {
     int *silo_of, *node_of;
     int nsilos, nnodes;
     frd_levels *levels; /* NULL: one silo */
+    frd_forests *forests; /* NULL: nothing to plan by */
     const char **silo_by_rank; /* names, in ctx->places */
     frd_cache cache;
     fedrdma_attr attr;

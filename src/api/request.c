@@ -73,7 +73,7 @@ static int request_create(frd_comm *comm, const frd_args *args, const frd_checke
     const frd_group group = frd_comm_group(comm);
     const frd_cache_env env = {
         .conf = &ctx->conf, .rules = ctx->rules, .stat = &ctx->stat, .group = &group,
-        .node = comm->channel.team != NULL
+        .node = comm->channel.team != NULL, .forests = comm->forests
     };
     frd_recipe *recipe;
     frd_story story = { .log = &ctx->log };

@@ -61,6 +61,7 @@ typedef struct frd_sim_world {
     const frd_sim_outage *outage;
     size_t outages;
     int gateways;               /* of each silo, at most */
+    const struct frd_forest *forest; /* a plan of the ways between them, or NULL */
     size_t fragment, window;    /* the options */
     uint64_t seed;
     const frd_sim_costs *costs;

@@ -27,6 +27,7 @@ int frd_sim_group(const frd_sim_world *w, frd_group *group, frd_levels **levels,
     if (*levels == NULL)
         return FEDRDMA_ERR_NOMEM;
     frd_levels_init(*levels, group, w->silos, gateways, NULL);
+    (*levels)->forest = w->forest;
     group->levels = *levels;
     return FEDRDMA_OK;
 }

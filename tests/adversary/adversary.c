@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "collectives/levels.h"
+#include "collectives/plan.h"
 #include "reduce/reduce.h"
 #include "tests/adversary/model.h"
 
@@ -36,11 +37,44 @@ typedef struct trial {
     char story[ADV_STORY_MAX];
 } trial;
 
+/* A plan for links of all kinds. */
+static frd_forest *draw_forest(const adv_case *c)
+{
+    static frd_forest_silo silo[ADV_RANKS_MAX];
+    static frd_forest_link link[ADV_RANKS_MAX * ADV_RANKS_MAX];
+    static bool carry[ADV_RANKS_MAX * ADV_RANKS_MAX];
+    const frd_forest_net net = { .silos = c->nsilos, .silo = silo, .link = link, .carry = carry };
+    const frd_forest_ask ask = { .ways = FRD_FOREST_UP | FRD_FOREST_DOWN, .root = -1, .bytes = c->call.len,
+                                 .fragment_bytes = c->call.len + 1 };
+    adv_rng rng = { c->plan_seed };
+    frd_story story = { 0 };
+    frd_forest *forest = NULL;
+
+    for (int i = 0; i < c->nsilos; i++)
+        silo[i] = (frd_forest_silo){ .egress_bps = (uint64_t)adv_below(&rng, 10) * 100,
+                                     .ingress_bps = (uint64_t)adv_below(&rng, 10) * 100,
+                                     .root = true };
+    for (int i = 0; i < c->nsilos * c->nsilos; i++) {
+        link[i] = (frd_forest_link){ .talk = true,
+                                     .delay_ns = (uint64_t)adv_below(&rng, 1000),
+                                     .rate_bps = 1 + (uint64_t)adv_below(&rng, 1000) };
+        carry[i] = true;
+    }
+    if (frd_forest_make(&net, &ask, &story, &forest) != FEDRDMA_OK) {
+        fprintf(stderr, "%s\n", story.text);
+        abort();
+    }
+    return forest;
+}
+
 static bool record(trial *t)
 {
     const adv_case *c = &t->c;
+    const bool planned = (c->algo->flags & FRD_ALGO_PLANNED) == FRD_ALGO_PLANNED;
+    frd_forest *const forest = planned ? draw_forest(c) : NULL;
+    int rc = FEDRDMA_OK;
 
-    for (int i = 0; i < c->n; i++) {
+    for (int i = 0; i < c->n && rc == FEDRDMA_OK; i++) {
         frd_group g = { .size = c->n, .rank = i, .peer = c->peer };
         const frd_call call = adv_case_call(c, i);
         frd_story story = { 0 };
@@ -53,17 +87,17 @@ static bool record(trial *t)
             if (levels == NULL)
                 abort();
             frd_levels_init(levels, &g, c->nsilos, c->gates, c->known);
+            levels->forest = forest;
             g.levels = levels;
         }
-        const int rc = frd_coll_record(c->algo, &call, &g, &story, &t->graphs[i]);
+        rc = frd_coll_record(c->algo, &call, &g, &story, &t->graphs[i]);
         free(levels);
-        if (rc != FEDRDMA_OK) {
+        if (rc != FEDRDMA_OK)
             snprintf(t->story, sizeof t->story, "member %d: not recorded: %s", i, story.text);
-            return false;
-        }
         t->ranks[c->peer[i]].graph = t->graphs[i];
     }
-    return true;
+    frd_forest_destroy(forest);
+    return rc == FEDRDMA_OK;
 }
 
 static void release_buffers(trial *t)

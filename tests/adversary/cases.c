@@ -87,6 +87,7 @@ static void draw_silos(adv_case *c, adv_rng *rng)
                                       (adv_below(rng, 2) == 0 ? FRD_LEVELS_NEAR : 0));
     }
     c->gates = 1 + adv_below(rng, 3);
+    c->plan_seed = adv_random(rng);
 }
 
 static void draw_user_op(adv_case *c, adv_rng *rng)

@@ -15,6 +15,7 @@ typedef struct adv_case {
     int n, size; /* of the group, of the communicator */
     int peer[ADV_RANKS_MAX];
     int nsilos, gates; /* 0 silos: all in one */
+    uint64_t plan_seed; /* of the links between them */
     bool ordered;      /* silos follow each other */
     int silo[ADV_RANKS_MAX], node[ADV_RANKS_MAX];
     unsigned char known[ADV_RANKS_MAX]; /* of their being gateways */
