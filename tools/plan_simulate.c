@@ -12,6 +12,7 @@
 #include "base/conf.h"
 #include "base/mem.h"
 #include "base/value.h"
+#include "collectives/plan.h"
 #include "plan_say.h"
 #include "plan_world.h"
 #include "fedrdma.h"
@@ -242,6 +243,36 @@ static bool on_one_node(const plan_world *w)
     return w->sim.node[w->sim.ranks - 1] == 0;
 }
 
+/* As the library does (api/forest.c): by the topology file's links, and not where parts straight between all are best.
+ * False after a message. */
+static bool make_plan(const request *q, const plan_world *w, frd_forest **plan)
+{
+    const size_t fragment = frd_silo_fragment(w->sim.silos, w->sim.fragment, w->sim.window);
+    const frd_forest_ask ask = { .ways = FRD_FOREST_UP | FRD_FOREST_DOWN,
+                                 .root = -1,
+                                 .bytes = q->bytes,
+                                 .fragment_bytes = fragment > 0 && fragment < q->bytes ? fragment : q->bytes };
+    frd_arena arena = { 0 };
+    frd_story story = { .log = NULL };
+    frd_forest_net net;
+    int rc;
+
+    *plan = NULL;
+    if (w->file == NULL || w->sim.silos < 2 || q->coll != FRD_COLL_ALLREDUCE || q->bytes == 0)
+        return true;
+    rc = frd_forest_net_of(w->file, w->file->links, &arena, &story, &net);
+    if (rc == FEDRDMA_OK)
+        rc = frd_forest_make(&net, &ask, &story, plan);
+    frd_arena_free(&arena);
+    if (rc == FEDRDMA_OK && (*plan)->form == FRD_FOREST_DIRECT) {
+        frd_forest_destroy(*plan);
+        *plan = NULL;
+    } else if (rc == FEDRDMA_ERR_NOMEM) {
+        plan_say("%s", story.text);
+    }
+    return rc != FEDRDMA_ERR_NOMEM; /* where no tree is allowed, relays carry what goes straight */
+}
+
 static const frd_algo *choose(const request *q, const plan_world *w)
 {
     const frd_choice choice = { .coll = q->coll,
@@ -251,6 +282,7 @@ static const frd_algo *choose(const request *q, const plan_world *w)
                                 .commutative = true,
                                 .silos = w->sim.silos > 1 ? w->sim.silos : 0,
                                 .ordered = true,
+                                .planned = w->sim.forest != NULL,
                                 .node = on_one_node(w) };
     const frd_algo *algo = q->algorithm == NULL ? frd_rules_select(q->rules, &choice) : NULL;
 
@@ -330,6 +362,7 @@ static bool run(const request *q, plan_world *w)
 static bool simulate(request *q)
 {
     const bool shows = !q->quiet && isatty(STDERR_FILENO) != 0;
+    frd_forest *plan = NULL;
     plan_world w;
     bool good;
 
@@ -340,7 +373,10 @@ static bool simulate(request *q)
     if (!plan_world_make(&q->world, &w))
         return false;
     w.sim.progress = shows ? show_progress : NULL;
-    good = run(q, &w);
+    good = make_plan(q, &w, &plan);
+    w.sim.forest = plan;
+    good = good && run(q, &w);
+    frd_forest_destroy(plan);
     plan_world_free(&w);
     return good;
 }
