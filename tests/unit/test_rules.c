@@ -287,9 +287,9 @@ START_TEST(lines_are_rules)
     ck_assert_str_eq(line, "allreduce:0-:node");
     frd_rules_line(rules, 11, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:0-256k:silo_direct (S > 3 silos: /(S-2))");
-    frd_rules_line(rules, 25, line, sizeof line);
-    ck_assert_str_eq(line, "allreduce:0-16k:recdbl");
     frd_rules_line(rules, 26, line, sizeof line);
+    ck_assert_str_eq(line, "allreduce:0-16k:recdbl");
+    frd_rules_line(rules, 27, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:64k-:ring (up to 16 ranks)");
     for (;; i++) {
         frd_rules_line(rules, i, line, sizeof line);
@@ -303,7 +303,7 @@ START_TEST(lines_are_rules)
     ck_assert_str_eq(line, "");
     frd_rules_line(NULL, 0, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:0-:node");
-    frd_rules_line(NULL, 23, line, sizeof line);
+    frd_rules_line(NULL, 24, line, sizeof line);
     ck_assert_str_eq(line, "allreduce:0-16k:recdbl");
     frd_rules_destroy(rules);
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "collectives/plan.h"
 #include "sim/sim.h"
 #include "tests/unit/cases.h"
 #include "fedrdma.h"
@@ -240,6 +240,57 @@ static void random_world(uint64_t *state, int silos)
     world.fragment = (size_t)below(state, 3) * 65536;
 }
 
+/* Trees for the world's links; without one for others. */
+static frd_forest *plan_of(const frd_algo *a, size_t len)
+{
+    static frd_forest_silo silo[SILOS];
+    static frd_forest_link way[SILOS * SILOS];
+    static bool carry[SILOS * SILOS];
+    const frd_forest_net net = { .silos = world.silos, .silo = silo, .link = way, .carry = carry };
+    const frd_forest_ask ask = { .ways = FRD_FOREST_UP | FRD_FOREST_DOWN, .root = -1, .bytes = len,
+                                 .fragment_bytes = 4 * MIB };
+    frd_forest *forest = NULL;
+
+    if ((a->flags & FRD_ALGO_PLANNED) != FRD_ALGO_PLANNED)
+        return NULL;
+    for (int i = 0; i < world.silos; i++)
+        silo[i] = (frd_forest_silo){ (uint64_t)line[i].egress * 8, (uint64_t)line[i].ingress * 8, true };
+    for (int i = 0; i < world.silos * world.silos; i++) {
+        way[i] = (frd_forest_link){ true, (uint64_t)links[i].latency_ns, (uint64_t)links[i].rate * 8 };
+        carry[i] = true;
+    }
+    ck_assert_msg(frd_forest_make(&net, &ask, &story, &forest) == FEDRDMA_OK, "%s", story.text);
+    return forest;
+}
+
+/* A planned allreduce takes what its plan says: both are models, of the same links. */
+START_TEST(plans_hold)
+{
+    const double bytes = 64. * MIB;
+
+    lay_out(5, 5, 0, 10 * MS);
+    for (int i = 0; i < 25; i++) {
+        const int a = i / 5, b = i % 5;
+
+        links[i].rate = (a == 4 || b == 4 ? 6e6 + (a + b) * 1e6 : 30e6 + (a * b % 7) * 1e7);
+        links[i].latency_ns = a == 4 || b == 4 ? 60 * MS : 10 * MS;
+    }
+    frd_forest *const forest = plan_of(algo(FRD_COLL_ALLREDUCE, "silo_planned"), (size_t)bytes);
+    const double direct = seconds(FRD_COLL_ALLREDUCE, "silo", (size_t)bytes);
+
+    world.forest = forest;
+    const double planned = seconds(FRD_COLL_ALLREDUCE, "silo_planned", (size_t)bytes);
+    const double expected = forest->cost.load_ns / 1e9 / frd_sim_costs_default.wan_share;
+
+    printf("direct %.3f s, planned %.3f, by the plan %.3f + %.3f\n", direct, planned, expected,
+           forest->cost.delay_ns / 1e9);
+    ck_assert_double_le(planned, 0.7 * direct);
+    ck_assert_double_ge(planned, 0.98 * expected);
+    ck_assert_double_le(planned, 1.25 * expected);
+    frd_forest_destroy(forest);
+}
+END_TEST
+
 START_TEST(every_algorithm_ends)
 {
     const frd_algo *const a = frd_algo_at((size_t)_i);
@@ -263,12 +314,15 @@ START_TEST(every_algorithm_ends)
         frd_call call = call_of(a->coll, len);
 
         call.root = below(&state, world.ranks);
+        frd_forest *const forest = plan_of(a, len);
+        world.forest = forest;
         ck_assert_msg(frd_sim_run(&world, a, &call, &story, &result) == FEDRDMA_OK, "%s %s: %s; FRD_SEED=%llu",
                       frd_coll_name(a->coll), a->name, story.text, (unsigned long long)seed);
         again.link_bytes = NULL;
         ck_assert_int_eq(frd_sim_run(&world, a, &call, &story, &again), FEDRDMA_OK);
         ck_assert_msg(memcmp(&again, &result, sizeof(again)) == 0, "not the same twice; FRD_SEED=%llu",
                       (unsigned long long)seed);
+        frd_forest_destroy(forest);
     }
 }
 END_TEST
@@ -335,6 +389,7 @@ int main(void)
         { "down", links_go_down, 1 },
         { "relay", who_may_not_talk_is_relayed, 1 },
         { "loss", loss_and_jitter_cost_time, 1 },
+        { "plans", plans_hold, 1 },
         { "every", every_algorithm_ends, (int)frd_algo_count() },
         { "many", many_ranks, 1 },
         { "progress", progress_is_told, 1 },
