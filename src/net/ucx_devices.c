@@ -81,9 +81,17 @@ static bool is_verbs(const resource *r)
 
 /* ---- what verbs devices need ---- */
 
+/* Does FEDRDMA_UCX_TLS say what to use, rather than what not? Then nothing else is used in its place. */
+static bool are_named(void)
+{
+    const char *const tls = frd_conf_getenv("FEDRDMA_UCX_TLS");
+
+    return tls != NULL && tls[0] != '\0' && tls[0] != '^' && strcmp(tls, "all") != 0;
+}
+
 /* May this process lock what UCX needs? Where the limit says no, it may be allowed all the same (CAP_IPC_LOCK): that
- * shows when a little more than the limit is registered. */
-static int check_locked(frd_ucx *net, const char *device, frd_story *story)
+ * shows when a little more than the limit is registered. If not, TCP does, unless verbs was asked for. */
+static int check_locked(frd_ucx *net, const char *device, bool tcp, frd_story *story)
 {
     struct rlimit limit;
 
@@ -107,6 +115,14 @@ static int check_locked(frd_ucx *net, const char *device, frd_story *story)
     }
     if (status == UCS_OK)
         return FEDRDMA_OK;
+    if (tcp && !are_named()) {
+        frd_logf(net->env.log, FEDRDMA_LOG_WARN,
+                 "verbs devices such as %s are not used, but TCP: this process may lock %zu KiB of memory, and UCX "
+                 "needs %zu KiB (ulimit -l unlimited)",
+                 device, (size_t)limit.rlim_cur >> 10, LOCKED_BYTES >> 10);
+        net->verbs = false;
+        return FEDRDMA_OK;
+    }
     return frd_fail(story, FEDRDMA_ERR_SYSTEM,
                     "this process may lock %zu KiB of memory, and UCX needs %zu KiB for a verbs device such as "
                     "%s: raise that limit (ulimit -l unlimited), or do without such devices (FEDRDMA_UCX_TLS=tcp)",
@@ -131,11 +147,11 @@ static int check_address(frd_ucx *net, const char *name, bool alone, frd_story *
     return FEDRDMA_OK;
 }
 
-int frd_ucx_devices_check(frd_ucx *net, frd_story *story)
+int frd_ucx_devices_check(frd_ucx *net, bool *without, frd_story *story)
 {
     char *const text = describe(net->context);
     const char *at = text;
-    bool tcp = false;
+    bool tcp = false, found_any;
     resource found, first;
     int rc = FEDRDMA_OK;
 
@@ -146,13 +162,15 @@ int frd_ucx_devices_check(frd_ucx *net, frd_story *story)
             first = found;
         }
     }
+    found_any = net->verbs;
     if (net->verbs)
-        rc = check_locked(net, first.device, story);
+        rc = check_locked(net, first.device, tcp, story);
     at = text;
-    while (rc == FEDRDMA_OK && at != NULL && next_resource(&at, &found)) {
+    while (rc == FEDRDMA_OK && net->verbs && at != NULL && next_resource(&at, &found)) {
         if (is_verbs(&found))
             rc = check_address(net, found.device, !tcp, story);
     }
+    *without = found_any && !net->verbs;
     free(text);
     return rc;
 }

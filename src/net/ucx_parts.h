@@ -12,8 +12,9 @@ void frd_ucx_worker_close(frd_ucx *net); /* half-open is fine */
 /* ---- ucx_devices.c ---- */
 /* Does the context have nothing but TCP? */
 bool frd_ucx_devices_only_tcp(ucp_context_h context);
-/* Have the verbs devices that the context has what they need of this process and of their interfaces? */
-int frd_ucx_devices_check(frd_ucx *net, frd_story *story);
+/* Have the verbs devices that the context has what they need of this process and of their interfaces? *without: not of
+ * this process, and the context is to be opened again without them, since TCP does. */
+int frd_ucx_devices_check(frd_ucx *net, bool *without, frd_story *story);
 /* "; verbs ports here: rxe1:1 active, 2 GIDs" for an error; returns text. */
 const char *frd_ucx_devices_ports(char *text, size_t room);
 

@@ -49,13 +49,25 @@ static int fail(frd_story *story, const char *what, ucs_status_t status)
                     status == UCS_ERR_NO_DEVICE ? frd_ucx_devices_ports(ports, sizeof ports) : "");
 }
 
-static int configure(ucp_config_t *config, frd_story *story)
+static int configure(ucp_config_t *config, bool only_tcp, frd_story *story)
 {
+    const char *const tls = frd_conf_getenv("FEDRDMA_UCX_TLS");
+
+    /* Nobody is let in by rdmacm then: UCX 1.13 can't answer such a knock with TCP alone, keeps rdmacm's event, and
+     * hangs in ucp_listener_destroy. Who knocks comes again by TCP. */
+    if (only_tcp || (tls != NULL && strcmp(tls, "tcp") == 0)) {
+        ucs_status_t status = ucp_config_modify(config, "SOCKADDR_TLS_PRIORITY", "tcp");
+
+        if (status == UCS_OK)
+            status = ucp_config_modify(config, "TLS", "tcp");
+        if (status != UCS_OK)
+            return fail(story, "take its options", status);
+    }
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
         const char *const named = frd_conf_getenv(defaults[i].variable);
         ucs_status_t status;
 
-        if (named != NULL && named[0] != '\0')
+        if ((named != NULL && named[0] != '\0') || (only_tcp && strcmp(defaults[i].name, "TLS") == 0))
             continue;
         status = ucp_config_modify(config, defaults[i].name, defaults[i].value);
         if (status != UCS_OK)
@@ -64,7 +76,7 @@ static int configure(ucp_config_t *config, frd_story *story)
     return FEDRDMA_OK;
 }
 
-static int open_context(frd_ucx *net, frd_story *story)
+static int open_context(frd_ucx *net, bool only_tcp, frd_story *story)
 {
     const ucp_params_t params = {
         .field_mask = UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_ESTIMATED_NUM_EPS | UCP_PARAM_FIELD_NAME,
@@ -78,7 +90,7 @@ static int open_context(frd_ucx *net, frd_story *story)
 
     if (status != UCS_OK)
         return fail(story, "read its options", status);
-    rc = configure(config, story);
+    rc = configure(config, only_tcp, story);
     if (rc == FEDRDMA_OK) {
         status = ucp_init(&params, config, &net->context);
         if (status != UCS_OK)
@@ -160,14 +172,20 @@ static int make_card(frd_ucx *net, frd_story *story)
 int frd_ucx_worker_open(frd_ucx *net, frd_story *story)
 {
     sigset_t all, before;
+    bool without = false;
     int rc;
 
     /* UCX's asynchronous thread inherits the mask: the application's signals are not its business. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = open_context(net, story);
+    rc = open_context(net, false, story);
     if (rc == FEDRDMA_OK)
-        rc = frd_ucx_devices_check(net, story);
+        rc = frd_ucx_devices_check(net, &without, story);
+    if (rc == FEDRDMA_OK && without) {
+        ucp_cleanup(net->context);
+        net->context = NULL;
+        rc = open_context(net, true, story);
+    }
     if (rc == FEDRDMA_OK)
         rc = choose_large(net, story);
     if (rc == FEDRDMA_OK)

@@ -39,6 +39,11 @@ job ud_verbs bash -c "$(locked 64 exec)" -
 is "ulimit -l 64 of a process that may do so" status_is 0
 job tcp bash -c "$(locked 64 as_user)" -
 is "ulimit -l 64 without verbs" status_is 0
+FEDRDMA_LOG=warn job '' bash -c "$(locked 8192 as_user)" -
+is "ulimit -l 8192, verbs not asked for: TCP does" status_is 0
+is "ulimit -l 8192, verbs not asked for: said" says "are not used, but TCP: this process may lock 8192 KiB"
+UCX_NET_DEVICES=rxe1:1,rxe2:1 job '' bash -c "$(locked 8192 as_user)" -
+is "ulimit -l 8192, and nothing else is left" says "this process may lock 8192 KiB of memory, and UCX needs 65536 KiB"
 
 # ---- names
 UCX_NET_DEVICES=rxe7:1 job rc_verbs
