@@ -115,6 +115,9 @@ typedef struct frd_forest {
     frd_arena arena;
 } frd_forest;
 
+/* What the library asks for an allreduce of so many bytes, by the options fragment and window. */
+frd_forest_ask frd_forest_allreduce(int silos, size_t bytes, size_t fragment, size_t window);
+
 /* Makes the plan. It is never slower than direct, ring and every star, where those are allowed; of equals, the first
  * of those. With at most 5 silos it is within 5% of the best forest; about 1 ms then, a few seconds with 200.
  * FEDRDMA_ERR_INVALID: a bad net or question, or no tree reaches all silos by links and policy (the story says
@@ -136,9 +139,6 @@ bool frd_forest_keep(const frd_forest_net *net, const frd_forest *old, const frd
 /* No forest is faster, by what every silo must at least send and receive, and the shortest delay to and from a root. 0:
  * nothing is known. A cheap bound, which may not be reached. */
 double frd_forest_bound_ns(const frd_forest_net *net, const frd_forest_ask *ask);
-
-/* Where the part of tree i begins when `count` elements are cut by the shares; i == forest->count is the end. */
-size_t frd_forest_cut(const frd_forest *forest, size_t count, int i);
 
 const char *frd_forest_form_name(int form);
 const char *frd_forest_form_text(int form);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * plan_use.c - what to do with a plan once it is there: is it allowed, is it good enough still, where are its parts,
- * how far is it from what can't be beaten. */
+ * plan_use.c - what to do with a plan once it is there: is it allowed, is it good enough still, how far
+ * is it from what can't be beaten. */
+#include "base/num.h"
+#include "collectives/cut.h"
 #include "collectives/plan_impl.h"
 #include "fedrdma.h"
 
@@ -22,13 +24,14 @@ const char *frd_forest_form_text(int form)
     return forms[form].text;
 }
 
-size_t frd_forest_cut(const frd_forest *forest, size_t count, int i)
+frd_forest_ask frd_forest_allreduce(int silos, size_t bytes, size_t fragment, size_t window)
 {
-    uint64_t before = 0;
+    const size_t longest = frd_silo_fragment(silos, fragment, window);
 
-    for (int t = 0; t < i; t++)
-        before += forest->tree[t].weight;
-    return (size_t)((__uint128_t)count * before / forest->weights);
+    return (frd_forest_ask){ .ways = FRD_FOREST_UP | FRD_FOREST_DOWN,
+                             .root = -1,
+                             .bytes = bytes,
+                             .fragment_bytes = longest > 0 ? longest : frd_max_size(bytes, 1) };
 }
 
 bool frd_forest_allowed(const frd_forest_net *net, const frd_forest *f)

@@ -247,11 +247,7 @@ static bool on_one_node(const plan_world *w)
  * False after a message. */
 static bool make_plan(const request *q, const plan_world *w, frd_forest **plan)
 {
-    const size_t fragment = frd_silo_fragment(w->sim.silos, w->sim.fragment, w->sim.window);
-    const frd_forest_ask ask = { .ways = FRD_FOREST_UP | FRD_FOREST_DOWN,
-                                 .root = -1,
-                                 .bytes = q->bytes,
-                                 .fragment_bytes = fragment > 0 && fragment < q->bytes ? fragment : q->bytes };
+    const frd_forest_ask ask = frd_forest_allreduce(w->sim.silos, q->bytes, w->sim.fragment, w->sim.window);
     frd_arena arena = { 0 };
     frd_story story = { .log = NULL };
     frd_forest_net net;

@@ -4,7 +4,6 @@
 #include "api/forest.h"
 
 #include "api/comm.h"
-#include "collectives/cut.h"
 
 enum { CLASSES = 65 };
 
@@ -99,11 +98,7 @@ static int class_of(size_t bytes)
 
 static frd_forest *make(frd_forests *f, size_t bytes)
 {
-    const size_t fragment = frd_silo_fragment(f->net.silos, f->fragment, f->window);
-    const frd_forest_ask ask = { .ways = FRD_FOREST_UP | FRD_FOREST_DOWN,
-                                 .root = -1,
-                                 .bytes = bytes,
-                                 .fragment_bytes = fragment > 0 && fragment < bytes ? fragment : bytes };
+    const frd_forest_ask ask = frd_forest_allreduce(f->net.silos, bytes, f->fragment, f->window);
     frd_story story = { .log = NULL };
     frd_forest *forest = NULL;
     const int rc = frd_forest_make(&f->net, &ask, &story, &forest);

@@ -159,7 +159,7 @@ static void begin(sim *s, int r, uint32_t frag, uint32_t step)
         join(s, r, frag, t, step);
     } else if (t->kind != FRD_STEP_RECV) {
         done_at(s, work(s, r, s->now_ns, local_ns(s->w->costs, t)), r, frag, step);
-    } else if (frd_sim_meet(&s->pairs, r, frag, step, false, &s->nomem)) {
+    } else if (frd_sim_meet(&s->pairs, r, frag, step, &s->nomem)) {
         s->ranks[r].early -= t->out.len;
         received(s, r, frag, step);
     }
@@ -254,7 +254,7 @@ static void deliver(sim *s, const frd_sim_event *e)
     const double taken = work(s, e->rank, e->at_ns, end_ns(s, t->peer, e->rank, t->out.len));
 
     s->now_ns = taken > e->last_ns ? taken : e->last_ns;
-    if (frd_sim_meet(&s->pairs, e->rank, e->frag, e->step, true, &s->nomem)) {
+    if (frd_sim_meet(&s->pairs, e->rank, e->frag, e->step, &s->nomem)) {
         received(s, e->rank, e->frag, e->step);
         return;
     }

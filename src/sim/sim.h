@@ -31,7 +31,7 @@ typedef struct frd_sim_costs {
     double notice_ns;                  /* until a link that went down is left for a relay */
 } frd_sim_costs;
 
-/* As perf/ found them on 2 virtual CPUs; docs/plan.md tells how to find one's own. */
+/* Rough figures of a server of today, but for wan_share, which the WAN transport was seen to reach (docs/plan.md). */
 extern const frd_sim_costs frd_sim_costs_default;
 
 /* One direction between two silos; rates in bytes per second, 0: none but the lines'. */

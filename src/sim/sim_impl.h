@@ -55,14 +55,13 @@ typedef struct frd_sim_pairs {
     struct frd_sim_pair {
         uint64_t key; /* 0: free */
         uint32_t step;
-        bool arrived;
     } *at;
     size_t count, room; /* a power of two */
 } frd_sim_pairs;
 
 /* The first half is kept, and false returned; the second finds and removes it, and true is returned. *nomem is set
  * where there is no room. */
-bool frd_sim_meet(frd_sim_pairs *p, int rank, uint32_t frag, uint32_t step, bool arrived, bool *nomem);
+bool frd_sim_meet(frd_sim_pairs *p, int rank, uint32_t frag, uint32_t step, bool *nomem);
 
 /* ---- what carries messages ---- */
 
@@ -83,7 +82,6 @@ typedef struct frd_sim_net {
     frd_sim_server *egress, *ingress;   /* by silo */
     frd_sim_server *link;               /* [from * silos + to] */
     int *detour; /* the same: the relay where they may not talk, or the link is down; -1: none */
-    int nodes;
     uint64_t random;
     uint64_t *link_bytes;
 } frd_sim_net;

@@ -114,7 +114,7 @@ static void take_out(frd_sim_pairs *p, size_t i)
     }
 }
 
-bool frd_sim_meet(frd_sim_pairs *p, int rank, uint32_t frag, uint32_t step, bool arrived, bool *nomem)
+bool frd_sim_meet(frd_sim_pairs *p, int rank, uint32_t frag, uint32_t step, bool *nomem)
 {
     const uint64_t key = key_of(rank, frag);
 
@@ -127,7 +127,7 @@ bool frd_sim_meet(frd_sim_pairs *p, int rank, uint32_t frag, uint32_t step, bool
         take_out(p, i);
         return true;
     }
-    p->at[i] = (struct frd_sim_pair){ .key = key, .step = step, .arrived = arrived };
+    p->at[i] = (struct frd_sim_pair){ .key = key, .step = step };
     p->count++;
     return false;
 }

@@ -5,8 +5,12 @@
 # topology file is one.
 srcdir=${srcdir:-.}
 words() { sed 's/[\]//g' | grep -o -e '--[a-z][a-z-]*' | sort -u; }
-for tool in fedrdma-run fedrdma-info; do
-    "tools/$tool" --help >"$tool.help.tmp" || exit 1
+help_of() {
+    "tools/$1" --help || return
+    [ "$1" != fedrdma-plan ] || { tools/fedrdma-plan show --help && tools/fedrdma-plan simulate --help; }
+}
+for tool in fedrdma-run fedrdma-info fedrdma-plan; do
+    help_of "$tool" >"$tool.help.tmp" || exit 1
     # The job's own options stand in the examples.
     ours=$(sed '/^Example/d' "$tool.help.tmp" | words)
     page=$(sed '/^\.SH EXAMPLE/,/^\.fi/d' "$srcdir/docs/man/$tool.1" | words)
